@@ -1,0 +1,1 @@
+"""The control plane: compute API, durable actions, cells."""

@@ -1,0 +1,1 @@
+"""A driver whose guests exist only on paper, and fail when told to."""

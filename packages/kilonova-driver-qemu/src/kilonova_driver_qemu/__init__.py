@@ -1,0 +1,1 @@
+"""A driver that runs guests with QEMU over QMP, without libvirt."""

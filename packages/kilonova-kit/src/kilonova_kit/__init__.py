@@ -1,0 +1,1 @@
+"""HTTP edge, database, bus, logs and settings: what every Kilonova service stands on; knows no resource."""

@@ -1,0 +1,1 @@
+"""What controller and agents say to each other: types and subjects."""

@@ -1,0 +1,1 @@
+"""Small identity, image and network services, each behind its public OpenStack API."""

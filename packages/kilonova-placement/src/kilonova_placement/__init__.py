@@ -1,0 +1,1 @@
+"""Resources, requests and claims: the deciding, its store and its API."""

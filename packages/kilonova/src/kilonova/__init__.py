@@ -1,0 +1,1 @@
+"""The command line; kilonova up composes the services into a cloud."""
