@@ -1,1 +1,1 @@
-"""What controller and agents say to each other: types and subjects."""
+"""What controller and agents say to each other. Start reading at ``subjects.py``, then ``steps.py``."""
