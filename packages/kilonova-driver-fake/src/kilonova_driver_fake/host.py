@@ -1,0 +1,81 @@
+"""The machine that the fake driver pretends to run on: its size, and what fits in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+from kilonova_driver.errors import InvalidSpec, NoResources, Unsupported
+from kilonova_driver.types.guests import GuestSpec
+from kilonova_driver.types.inventory import Cpu, Inventory, Pool
+from kilonova_driver.types.settings import DriverSettings
+
+from kilonova_driver_fake.faults import faults_of
+from kilonova_driver_fake.misbehaviour import has_orders
+
+VERSION = (1, 0, 0)
+_GUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The driver's own settings, all optional; each is a string in the agent's settings file.
+
+    ``inventory_file`` names a JSON file in the shape of ``kilonova_driver.types.inventory.Inventory``, used instead
+    of the three sizes. ``boot_seconds`` is how long each start takes. ``control_poll_seconds`` is how often the
+    control file is looked at while nobody calls.
+    """
+
+    vcpus: int = 256
+    memory_mib: int = 1024 * 1024
+    disk_gib: int = 100 * 1024
+    boot_seconds: float = 0.0
+    inventory_file: str = ""
+    control_poll_seconds: float = 0.25
+
+
+def read_options(settings: DriverSettings) -> Options:
+    """Raises InvalidSpec for an unknown option, or one that is no number."""
+    try:
+        return msgspec.convert(settings.options, Options, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidSpec(f"settings of the fake driver: {error}") from error
+
+
+def make_inventory(options: Options) -> Inventory:
+    """Raises InvalidSpec when the inventory file cannot be read."""
+    if options.inventory_file:
+        try:
+            return msgspec.json.decode(Path(options.inventory_file).read_bytes(), type=Inventory)
+        except (OSError, msgspec.DecodeError) as error:
+            raise InvalidSpec(f"inventory file {options.inventory_file}: {error}") from error
+    return Inventory(
+        pools=(
+            Pool(resource_class="VCPU", total=options.vcpus),
+            Pool(resource_class="MEMORY_MB", total=options.memory_mib),
+            Pool(resource_class="DISK_GB", total=options.disk_gib),
+        ),
+        traits=("CUSTOM_FAKE_HOST",),
+        cpu=Cpu(model="fake", vendor="fake", features=("fake",), cores=options.vcpus),
+        hypervisor_type="fake",
+        hypervisor_version=VERSION[0] * 1_000_000 + VERSION[1] * 1_000 + VERSION[2],
+    )
+
+
+def check_spec(spec: GuestSpec, totals: dict[str, int]) -> None:
+    """Raises InvalidSpec, Unsupported, or NoResources for what could never fit, even on the empty host."""
+    names = [disk.name for disk in spec.disks]
+    if not _GUEST_ID.fullmatch(spec.guest_id):
+        raise InvalidSpec(f"not a guest id: {spec.guest_id!r}")
+    if spec.vcpus < 1 or spec.memory_mib < 1:
+        raise InvalidSpec(f"a guest needs a processor and memory, not {spec.vcpus} and {spec.memory_mib} MiB")
+    if len(set(names)) < len(names) or any(disk.size_gib < 0 or disk.size_mib < 0 for disk in spec.disks):
+        raise InvalidSpec(f"two disks of one name, or a negative size: {', '.join(names)}")
+    if spec.required_features:
+        raise Unsupported(f"the fake driver has no feature {', '.join(spec.required_features)}")
+    if has_orders(spec):
+        faults_of(spec)
+    wished = {"VCPU": spec.vcpus, "MEMORY_MB": spec.memory_mib, "DISK_GB": sum(disk.size_gib for disk in spec.disks)}
+    for resource_class, amount in wished.items():
+        if amount > totals.get(resource_class, amount):
+            raise NoResources(f"{amount} {resource_class} wished, the host has {totals[resource_class]} in all")
