@@ -1,0 +1,15 @@
+"""One way to a database, SQLite and PostgreSQL alike: SQLAlchemy Core, synchronous, in database threads.
+
+    database = Database("sqlite:////var/lib/kilonova/cell1.db")
+    await database.start(metadata)                        # creates and expands the tables (schema.py)
+    row = await database.read(lambda tx: tx.execute(select(servers)).first())
+    await database.write(lambda tx: tx.execute(insert(servers).values(...)))
+
+A transaction is a plain function of a connection. It runs in a thread, so it must not touch the event loop; it may run
+again after a passing fault, so it must have no effect but on the database. Only ``store`` rooms import SQLAlchemy.
+"""
+
+from kilonova_kit.database.database import Database, DatabaseUnavailable, Transaction
+from kilonova_kit.database.types import Json, StringList
+
+__all__ = ["Database", "DatabaseUnavailable", "Json", "StringList", "Transaction"]

@@ -1,0 +1,224 @@
+"""The database threads: a writer with group commit, and readers.
+
+One writer thread takes every transaction that waits, runs each under a savepoint of its own, and commits them together:
+one fsync for all. A transaction that raises is rolled back to its savepoint and harms no other. Callers are told only
+after the commit, so an answer means that the disk has it.
+
+Passing faults (a locked database, a server that is away, a full disk) are met with a pause and a new try of the whole
+group until ``patience_seconds`` are over; then the callers get ``DatabaseUnavailable``, and the next group tries anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, pool
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from kilonova_kit.database.schema import expand
+from kilonova_kit.errors import Unavailable
+from kilonova_kit.metrics import histogram
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Transaction = Callable[[Connection], T]
+
+_group_size = histogram("kilonova_database_group_size", "Transactions committed together", ("database",))
+
+#: The execution option that marks the writer's connection.
+_WRITES = "kilonova_writes"
+
+#: PostgreSQL's codes for "run it again": serialization failure, deadlock, lock not available, server starting or going.
+_PASSING_STATES = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "08006", "08001", "08003"})
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database is locked, full or away for longer than we wait."""
+
+    kind = "database_unavailable"
+
+
+class _Work:
+    """A transaction that waits for the writer."""
+
+    __slots__ = ("context", "error", "future", "loop", "result", "run")
+
+    def __init__(self, run: Transaction[Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.run, self.loop = run, loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.context = contextvars.copy_context()
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def settle(self, error: Exception | None = None) -> None:
+        """Tell the waiting task, unless it has gone (or its loop has)."""
+        error = error or self.error
+        try:
+            self.loop.call_soon_threadsafe(self._settle, error)
+        except RuntimeError:
+            log.debug("the loop that asked is closed")
+
+    def _settle(self, error: Exception | None) -> None:
+        if self.future.done():
+            return
+        if error is not None:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(self.result)
+
+
+class Database:
+    """One database. ``name`` is for logs and metrics."""
+
+    def __init__(self, url: str, *, name: str = "", readers: int = 2, patience_seconds: float = 10.0) -> None:
+        self.url, self.name = url, name or url.rsplit("/", 1)[-1]
+        self._patience = patience_seconds
+        self.engine = _make_engine(url, readers)
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_for_ever, name=f"write-{self.name}", daemon=True)
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix=f"read-{self.name}")
+        self._group_size = _group_size.labels(self.name)
+
+    async def start(self, metadata: MetaData) -> None:
+        """Create what is missing and expand what is older, then take work. Raises DatabaseUnavailable."""
+        await asyncio.to_thread(self._persist, lambda: expand(self.engine, metadata))
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Finish the work that waits, then let go."""
+        if self._writer.is_alive():
+            self._queue.put(None)
+            await asyncio.to_thread(self._writer.join)
+        self._readers.shutdown(wait=True)
+        self.engine.dispose()
+
+    async def write(self, transaction: Transaction[T]) -> T:
+        """Run a transaction; when this returns, it is on disk. Raises what it raises, or DatabaseUnavailable."""
+        work = _Work(transaction, asyncio.get_running_loop())
+        self._queue.put(work)
+        result: T = await work.future
+        return result
+
+    async def read(self, transaction: Transaction[T]) -> T:
+        """Run a function that only reads, in a reader thread, on one snapshot."""
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, context.run, self._read, transaction)
+
+    def _read(self, transaction: Transaction[T]) -> T:
+        def attempt() -> T:
+            with self.engine.connect() as connection:
+                return transaction(connection)
+
+        return self._persist(attempt)
+
+    def _write_for_ever(self) -> None:
+        while True:
+            group = self._next_group()
+            if group and group[-1] is None:
+                self._commit_or_fail([work for work in group if work is not None])
+                return
+            self._commit_or_fail([work for work in group if work is not None])
+
+    def _next_group(self, most: int = 256) -> list[_Work | None]:
+        """Wait for one piece of work, then take all that is there already."""
+        group = [self._queue.get()]
+        while group[-1] is not None and len(group) < most:
+            try:
+                group.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        return group
+
+    def _commit_or_fail(self, group: Sequence[_Work]) -> None:
+        if not group:
+            return
+        try:
+            self._persist(lambda: self._commit(group))
+        except Exception as error:  # noqa: BLE001 - every caller of the group must be told, whatever it was
+            for work in group:
+                work.settle(error)
+            return
+        self._group_size.observe(len(group))
+        for work in group:
+            work.settle()
+
+    def _commit(self, group: Sequence[_Work]) -> None:
+        with self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+            for work in group:
+                self._run_one(work, connection)
+
+    def _run_one(self, work: _Work, connection: Connection) -> None:
+        """Run one transaction under its savepoint; its own error is its own, a passing fault is the group's."""
+        work.error = None
+        try:
+            with connection.begin_nested():
+                work.result = work.context.run(work.run, connection)
+        except Exception as error:
+            if _is_passing(error):
+                raise
+            work.error = error
+
+    def _persist(self, attempt: Callable[[], T]) -> T:
+        """Try until it works or patience is over; only passing faults are tried again."""
+        give_up, pause = time.monotonic() + self._patience, 0.005
+        while True:
+            try:
+                return attempt()
+            except (OperationalError, InterfaceError, DBAPIError) as error:
+                if not _is_passing(error):
+                    raise
+                if time.monotonic() + pause > give_up:
+                    raise DatabaseUnavailable(f"database {self.name} is unavailable: {_reason(error)}") from error
+                log.info("database %s: %s; trying again", self.name, _reason(error))
+            time.sleep(pause)
+            pause = min(pause * 2, 0.5)
+
+
+def _make_engine(url: str, readers: int) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_size=readers + 1, max_overflow=2, pool_pre_ping=True)
+    engine = create_engine(
+        url, poolclass=pool.QueuePool, pool_size=readers + 1, max_overflow=2, connect_args={"check_same_thread": False}
+    )
+    event.listen(engine, "connect", _tune_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _tune_sqlite(connection: Any, _: Any) -> None:
+    """WAL: readers never wait for the writer. FULL: a commit is on disk. BEGIN is ours, not the driver's."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=2000", "cache_size=-2000"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """The writer takes the lock at once: a transaction that reads first could otherwise not become a writing one."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Whether the same work may succeed later: locked, busy, full, away."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _PASSING_STATES:
+        return True
+    words = str(error.orig).lower()
+    signs = ("locked", "busy", "disk is full", "disk i/o error", "unable to open", "connection", "server closed")
+    return isinstance(error, OperationalError) and any(sign in words for sign in signs)
+
+
+def _reason(error: DBAPIError) -> str:
+    """The driver's own words in one line, without the statement and its values."""
+    return " ".join(str(error.orig).split())[:200]

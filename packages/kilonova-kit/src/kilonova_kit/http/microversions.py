@@ -1,0 +1,67 @@
+"""Which version was asked for, and the headers that say which one answered.
+
+The rules are those of the API SIG's microversion guideline and of the real services: no header means the minimum,
+``latest`` means the maximum, nonsense is a 400 and a version that is not served a 406.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import msgspec
+
+from kilonova_kit.errors import BadRequest, NotAcceptable
+from kilonova_kit.http.versioned import Version
+
+_VERSION = re.compile(r"([1-9]\d*)\.([1-9]\d*|0)")
+
+
+class Microversions(msgspec.Struct, frozen=True, kw_only=True):
+    """The versions a service speaks. ``service_type`` stands in the header: ``compute 2.90``."""
+
+    service_type: str
+    minimum: Version
+    maximum: Version
+    #: An older header with a bare version, as ``X-OpenStack-Nova-API-Version``.
+    legacy_header: str = ""
+
+
+def text(version: Version) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def asked_version(spoken: Microversions, header: Callable[[str], str | None]) -> Version:
+    """Read the headers. Raises BadRequest or NotAcceptable."""
+    wanted = _wanted(spoken, header)
+    if wanted is None:
+        return spoken.minimum
+    if wanted == "latest":
+        return spoken.maximum
+    found = _VERSION.fullmatch(wanted)
+    if not found:
+        raise BadRequest(f"API Version String '{wanted}' is of invalid format. Must be of format MajorNum.MinorNum.")
+    version = (int(found[1]), int(found[2]))
+    if not spoken.minimum <= version <= spoken.maximum:
+        raise NotAcceptable(
+            f"Version {wanted} is not supported by the API. Minimum is {text(spoken.minimum)} "
+            f"and maximum is {text(spoken.maximum)}."
+        )
+    return version
+
+
+def _wanted(spoken: Microversions, header: Callable[[str], str | None]) -> str | None:
+    for part in (header("OpenStack-API-Version") or "").split(","):
+        words = part.split()
+        if len(words) == 2 and words[0].lower() == spoken.service_type:
+            return words[1].lower()
+    legacy = header(spoken.legacy_header) if spoken.legacy_header else None
+    return legacy.strip().lower() if legacy else None
+
+
+def version_headers(spoken: Microversions, version: Version) -> dict[str, str]:
+    headers = {"OpenStack-API-Version": f"{spoken.service_type} {text(version)}", "Vary": "OpenStack-API-Version"}
+    if spoken.legacy_header:
+        headers[spoken.legacy_header] = text(version)
+        headers["Vary"] += f", {spoken.legacy_header}"
+    return headers

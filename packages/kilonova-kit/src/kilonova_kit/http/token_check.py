@@ -1,0 +1,65 @@
+"""The edge's way to find out whose token it has: the identity API's own answer, remembered for a short time.
+
+This is what keystonemiddleware does, against the same public call (``GET /v3/auth/tokens``), so a real Keystone serves as
+well. A revoked token is refused after at most ``remember_seconds``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import Any
+
+from kilonova_kit.clock import Clock, parse_iso, system_clock
+from kilonova_kit.errors import Unavailable
+from kilonova_kit.http.client import ServiceClient
+from kilonova_kit.http.identity import Identity
+
+_MOST_REMEMBERED = 10_000
+
+
+class TokenCheck:
+    """An Authenticator that asks the identity service."""
+
+    def __init__(self, identity: ServiceClient, clock: Clock = system_clock, remember_seconds: float = 5.0) -> None:
+        self._identity, self._clock, self._remember = identity, clock, remember_seconds
+        self._seen: OrderedDict[bytes, tuple[float, Identity | None]] = OrderedDict()
+
+    async def identify(self, token: str) -> Identity | None:
+        key, now = hashlib.sha256(token.encode()).digest(), self._clock()
+        until, identity = self._seen.get(key, (0.0, None))
+        if now >= until:
+            identity = await self._ask(token)
+            self._seen[key] = (now + self._remember, identity)
+            self._seen.move_to_end(key)
+            if len(self._seen) > _MOST_REMEMBERED:
+                self._seen.popitem(last=False)
+        return identity if identity is not None and identity.expires_at > now else None
+
+    async def _ask(self, token: str) -> Identity | None:
+        reply = await self._identity.request(
+            "GET", "/v3/auth/tokens?nocatalog", token=token, headers={"X-Subject-Token": token}
+        )
+        if reply.status in (401, 404):
+            return None
+        if not reply.ok:
+            raise Unavailable(f"the identity service answered {reply.status}: {reply.message()}")
+        return identity_of(reply.json()["token"], token)
+
+
+def identity_of(token: dict[str, Any], text: str) -> Identity:
+    """Read the ``token`` object of the identity API."""
+    user, project = token["user"], token.get("project") or {}
+    return Identity(
+        user_id=user["id"],
+        user_name=user.get("name", ""),
+        user_domain_id=(user.get("domain") or {}).get("id", "default"),
+        project_id=project.get("id"),
+        project_name=project.get("name", ""),
+        project_domain_id=(project.get("domain") or {}).get("id", ""),
+        domain_id=(token.get("domain") or {}).get("id"),
+        system_scope=bool(token.get("system")),
+        roles=frozenset(role["name"] for role in token.get("roles", ())),
+        expires_at=parse_iso(token["expires_at"]),
+        token=text,
+    )
