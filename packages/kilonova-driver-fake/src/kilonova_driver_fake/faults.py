@@ -17,17 +17,7 @@ import enum
 import re
 
 import msgspec
-from kilonova_driver.errors import (
-    Conflict,
-    DriverError,
-    GuestNotFound,
-    Internal,
-    InvalidSpec,
-    NoResources,
-    Stale,
-    Transient,
-    Unsupported,
-)
+from kilonova_driver.errors import FAMILY, InvalidSpec
 from kilonova_driver.types.guests import GuestSpec
 
 PREFIX = "fake:"
@@ -40,17 +30,6 @@ _GRAMMAR = {
     "die": re.compile(rf"(?P<when>before|after):{_METHOD}"),
     "crash_after": re.compile(r"(?P<seconds>\d+(\.\d+)?)"),
 }
-_FAMILY: tuple[type[DriverError], ...] = (
-    InvalidSpec,
-    Unsupported,
-    NoResources,
-    GuestNotFound,
-    Conflict,
-    Stale,
-    Transient,
-    Internal,
-)
-ERRORS: dict[str, type[DriverError]] = {kind.code: kind for kind in _FAMILY}
 
 
 class Kind(enum.StrEnum):
@@ -102,7 +81,7 @@ def crash_after(spec: GuestSpec) -> float | None:
 def _parse(guest_id: str, kind: str, text: str) -> Fault:
     found = _GRAMMAR[kind].fullmatch(text) if kind in _GRAMMAR else None
     parts = found.groupdict() if found else {}
-    if not found or parts.get("code", "internal") not in ERRORS:
+    if not found or parts.get("code", "internal") not in FAMILY:
         raise InvalidSpec(f"not an order that the fake driver knows: {PREFIX}{kind} {text!r}")
     return Fault(
         fault_id=f"{guest_id}/{kind}",

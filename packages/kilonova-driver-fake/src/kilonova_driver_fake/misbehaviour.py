@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from kilonova_driver.errors import FAMILY
 from kilonova_driver.types.guests import GuestSpec
 
 from kilonova_driver_fake.control import FAULTS_FILE, USES_FILE, Use, add_line, read_lines
-from kilonova_driver_fake.faults import ERRORS, PREFIX, Fault, Kind, faults_of, matches
+from kilonova_driver_fake.faults import PREFIX, Fault, Kind, faults_of, matches
 
 #: The exit status of a process that died on order: as if signal 9 had ended it.
 DIED_ON_ORDER = 137
@@ -65,7 +66,7 @@ class Misbehaviour:
                     await asyncio.wait_for(self._gate(fault.fault_id).wait(), fault.seconds)
             elif fault.kind is Kind.FAIL:
                 self._use(fault, method, guest_id)
-                raise ERRORS[fault.code](fault.message or f"{method} was ordered to fail ({fault.code})")
+                raise FAMILY[fault.code](fault.message or f"{method} was ordered to fail ({fault.code})")
 
     def after(self, method: str, guest_id: str = "", spec: GuestSpec | None = None) -> None:
         """Die, if ordered, when the call has taken effect but nobody has been told."""

@@ -3,7 +3,9 @@
 Rules that the conformance kit checks on any driver:
 
 1. Ensure semantics: what is already so is success; removing what is gone is success.
-2. The same operation id gives the same result, never a second effect. A lower generation gives ``Stale``.
+2. The same operation id gives the same result, never a second effect. A lower generation gives ``Stale``, also to an
+   ensure that comes after the guest's removal (a late message must not bring it back). A passed deadline gives
+   ``Transient``. A refused order changes nothing. All this holds also after the driver was killed and made anew.
 3. Only the errors of :mod:`kilonova_driver.errors` leave a driver. ``Unsupported`` is illegal for an advertised talent.
 4. Guests outlive the driver: after the process was killed, a new driver on the same ``state_dir`` finds them all,
    running ones still running, and half-made ones removable.

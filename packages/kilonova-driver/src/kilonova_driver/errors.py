@@ -75,3 +75,17 @@ class Internal(DriverError):
     """The driver's own fault."""
 
     code = "internal"
+
+
+_LEAVES: tuple[type[DriverError], ...] = (
+    InvalidSpec,
+    Unsupported,
+    NoResources,
+    GuestNotFound,
+    Conflict,
+    Stale,
+    Transient,
+    Internal,
+)
+#: Every error a driver may raise, by its code: who carries an error over a wire makes it again from here.
+FAMILY: dict[str, type[DriverError]] = {kind.code: kind for kind in _LEAVES}

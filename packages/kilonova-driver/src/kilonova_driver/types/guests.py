@@ -105,6 +105,7 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
     handle: bytes = b""
     #: Why the guest is not as wished (a crash, a process that died at start); empty when all is well.
     reason: str = ""
+    #: When it was last started or rebooted; later with each start, never None while it runs.
     started_at: float | None = None
 
 

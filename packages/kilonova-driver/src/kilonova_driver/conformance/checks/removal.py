@@ -1,0 +1,135 @@
+"""Gone is gone: running, off, half-made, or never there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from kilonova_driver.conformance.bench import Bench, Builds
+from kilonova_driver.conformance.remote import RemoteDriver
+from kilonova_driver.conformance.verdicts import DriverDied, gone, require, require_power
+from kilonova_driver.driver import Driver, PowerTarget
+from kilonova_driver.errors import DriverError
+from kilonova_driver.types.guests import GuestSpec, Power
+
+#: Seconds into a build at which it is broken off: a rule that holds at any moment is tried at some of them.
+MOMENTS = (0.0, 0.003, 0.01, 0.03, 0.1)
+
+
+async def a_guest_is_removed(bench: Bench) -> None:
+    """A removed guest, running or off, is gone from the host, and its disks with it."""
+    driver = await bench.driver()
+    before = bench.files()
+    for power in PowerTarget:
+        guest = await bench.built(driver, power)
+        await driver.remove_guest(bench.order(2), guest.guest_id)
+        await _nothing_left(bench, driver, guest.guest_id, before)
+
+
+async def a_paused_guest_is_removed(bench: Bench) -> None:
+    """A paused guest can be removed like a running one."""
+    driver = await bench.driver()
+    pauses = bench.pauses(driver)
+    before = bench.files()
+    guest = await bench.built(driver)
+    await pauses.pause(bench.order(2), guest.guest_id)
+    await driver.remove_guest(bench.order(3), guest.guest_id)
+    await _nothing_left(bench, driver, guest.guest_id, before)
+
+
+async def removing_what_is_gone_is_success(bench: Bench) -> None:
+    """Removing again, and removing what never was, succeed."""
+    driver = await bench.driver()
+    guest = await bench.built(driver)
+    for name in (guest.guest_id, guest.guest_id, bench.spec().guest_id):
+        await driver.remove_guest(bench.order(2), name)
+    require(not await driver.list_guests(), "a guest is left")
+
+
+async def a_removed_guest_can_be_built_again(bench: Bench) -> None:
+    """After its removal a newer order builds the guest of the same id, and it runs."""
+    driver, spec = await bench.driver(), bench.spec()
+    for generation in (1, 3):
+        made = await driver.ensure_guest(bench.order(generation), spec, PowerTarget.ON)
+        require_power(made, Power.ON, "once built")
+        await driver.remove_guest(bench.order(generation + 1), spec.guest_id)
+    await gone("looking at it", driver.get_guest(spec.guest_id))
+
+
+async def a_half_made_guest_can_be_removed(bench: Bench) -> None:
+    """After the driver was killed in the middle of a build, what it left can be removed without a trace."""
+    before: set[Path] | None = None
+    for moment in MOMENTS:
+        remote = await bench.remote()
+        before = bench.files() if before is None else before
+        spec = await _killed_while_building(bench, remote, moment)
+        fresh = await bench.remote()
+        await fresh.list_guests()
+        await fresh.remove_guest(bench.order(2), spec.guest_id)
+        await _nothing_left(bench, fresh, spec.guest_id, before)
+        await fresh.kill()
+
+
+async def a_half_made_guest_can_be_finished(bench: Bench) -> None:
+    """After the driver was killed in the middle of a build, the same order to a new one finishes it."""
+    for moment in MOMENTS:
+        remote = await bench.remote()
+        spec = await _killed_while_building(bench, remote, moment)
+        fresh = await bench.remote()
+        made = await fresh.ensure_guest(bench.order(1), spec, PowerTarget.ON)
+        require_power(made, Power.ON, f"killed after {moment} s and built again")
+        require_power(await fresh.get_guest(spec.guest_id), Power.ON, f"killed after {moment} s and built again")
+        count = sum(guest.guest_id == spec.guest_id for guest in await fresh.list_guests())
+        require(count == 1, f"there are {count} guests of that id")
+        await fresh.remove_guest(bench.order(2), spec.guest_id)
+        await fresh.kill()
+
+
+async def a_cancelled_build_can_be_removed(bench: Bench) -> None:
+    """After a build was cancelled, at any moment, what it left can be removed without a trace."""
+    driver = await bench.driver()
+    before = bench.files()
+    for moment in MOMENTS:
+        spec = bench.spec()
+        task = asyncio.create_task(_build(driver, bench, spec))
+        await asyncio.sleep(moment)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, DriverError):
+            await task
+        await driver.remove_guest(bench.order(2), spec.guest_id)
+        await _nothing_left(bench, driver, spec.guest_id, before)
+
+
+async def _killed_while_building(bench: Bench, remote: RemoteDriver, moment: float) -> GuestSpec:
+    spec = bench.spec()
+    task = asyncio.create_task(_build(remote, bench, spec))
+    await asyncio.sleep(moment)
+    await remote.kill()
+    with contextlib.suppress(DriverDied):
+        await task
+    return spec
+
+
+async def _build(driver: Builds, bench: Bench, spec: GuestSpec) -> None:
+    await driver.ensure_guest(bench.order(1), spec, PowerTarget.ON)
+
+
+async def _nothing_left(bench: Bench, driver: Driver | RemoteDriver, guest_id: str, before: set[Path]) -> None:
+    """The guest is not found, not listed, and has left no file larger than a mark."""
+    await gone("looking at a removed guest", driver.get_guest(guest_id))
+    listed = [guest.guest_id for guest in await driver.list_guests()]
+    require(guest_id not in listed, "the removed guest is still in the list")
+    left = bench.left_over(before)
+    require(not left, f"the removed guest left {', '.join(left)}")
+
+
+CHECKS = (
+    a_guest_is_removed,
+    a_paused_guest_is_removed,
+    removing_what_is_gone_is_success,
+    a_removed_guest_can_be_built_again,
+    a_half_made_guest_can_be_removed,
+    a_half_made_guest_can_be_finished,
+    a_cancelled_build_can_be_removed,
+)
