@@ -1,0 +1,523 @@
+import asyncio
+import os
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from kilonova_kit.bus import (
+    Bus,
+    BusAuthority,
+    BusDown,
+    BusMessage,
+    BusRefused,
+    BusServer,
+    BusServerFailed,
+    BusTimeout,
+    Credentials,
+    MessageTooLarge,
+    NoResponders,
+    TlsFiles,
+)
+from kilonova_kit.bus.client import _dropped
+from kilonova_kit.bus.processes import describe, end_described
+
+
+async def until(claim: Callable[[], object], seconds: float = 20.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not claim():  # noqa: ASYNC110 - what is waited for is in another process
+            await asyncio.sleep(0.005)
+
+
+async def until_done(attempt: Callable[[], Awaitable[bytes]], seconds: float = 20.0) -> bytes:
+    """Ask again until the answer comes: what a client of hints does."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                return await attempt()
+            except (BusDown, BusTimeout, NoResponders):
+                await asyncio.sleep(0.005)
+
+
+class Cloud:
+    """A server, its authority, and clients that are closed at the end."""
+
+    def __init__(self, directory: Path) -> None:
+        self.authority = BusAuthority.open(directory / "authority")
+        self.server = BusServer(self.authority, directory / "nats")
+        self.clients: list[Bus] = []
+
+    async def client(self, credentials: Credentials, name: str, **options: object) -> Bus:
+        bus = await Bus.connect(self.server.url, credentials, name, **options)  # type: ignore[arg-type]
+        self.clients.append(bus)
+        return bus
+
+    async def controller(self, name: str = "controller", **options: object) -> Bus:
+        return await self.client(self.authority.controller_credentials(name), name, **options)
+
+    def host_credentials(self, name: str, expires_in: timedelta | None = None) -> Credentials:
+        seed = Credentials.generate_seed()
+        public = Credentials(jwt="", seed=seed).public_key
+        publish = [f"kn.c1.host.{name}.report"]
+        subscribe = [f"kn.c1.host.{name}.work", f"kn.c1.host.{name}.ask", f"_INBOX.{name}.>"]
+        return Credentials(jwt=self.authority.sign_user(name, public, publish, subscribe, expires_in), seed=seed)
+
+    async def host(self, name: str) -> Bus:
+        return await self.client(self.host_credentials(name), name)
+
+
+@pytest.fixture
+async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
+    made = Cloud(tmp_path)
+    await made.server.start()
+    try:
+        yield made
+    finally:
+        await asyncio.gather(*(client.close() for client in made.clients))
+        await made.server.stop()
+
+
+async def echo(message: BusMessage) -> bytes:
+    return b"echo " + message.data
+
+
+async def test_a_request_is_answered_by_what_the_handler_returns(cloud: Cloud) -> None:
+    controller, host = await cloud.controller(), await cloud.host("h1")
+    await host.subscribe("kn.c1.host.h1.ask", echo)
+    assert await controller.request("kn.c1.host.h1.ask", b"hello", 5) == b"echo hello"
+    await controller.subscribe("kn.c1.host.*.report", echo, queue="controllers")
+    assert await host.request("kn.c1.host.h1.report", b"alive", 5) == b"echo alive"
+
+
+async def test_a_request_that_nobody_listens_to_says_so(cloud: Cloud) -> None:
+    with pytest.raises(NoResponders):
+        await (await cloud.controller()).request("kn.c1.host.h9.ask", b"", 5)
+
+
+async def test_a_request_without_an_answer_times_out(cloud: Cloud) -> None:
+    async def say_nothing(_: BusMessage) -> None:
+        return None
+
+    controller = await cloud.controller()
+    await controller.subscribe("kn.silent", say_nothing)
+    with pytest.raises(BusTimeout):
+        await controller.request("kn.silent", b"", 0.05)
+
+
+async def test_one_of_a_queue_gets_each_message(cloud: Cloud) -> None:
+    first, second, sender = await cloud.controller("a"), await cloud.controller("b"), await cloud.controller("c")
+    got: list[bytes] = []
+
+    async def take(message: BusMessage) -> None:
+        got.append(message.data)
+
+    for bus in (first, second):
+        await bus.subscribe("kn.changes.x", take, queue="q")
+    for number in range(50):
+        await sender.publish("kn.changes.x", b"%d" % number)
+    await until(lambda: len(got) >= 50)
+    await asyncio.gather(first.flush(), second.flush())
+    assert sorted(got) == sorted(b"%d" % n for n in range(50))
+
+
+async def test_a_failing_handler_is_logged_and_the_subscription_goes_on(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail_once(message: BusMessage) -> bytes:
+        if message.data == b"bad":
+            raise LookupError("no such thing")
+        return b"fine"
+
+    controller = await cloud.controller()
+    await controller.subscribe("kn.work", fail_once)
+    await controller.publish("kn.work", b"bad")
+    assert await controller.request("kn.work", b"good", 5) == b"fine"
+    record = next(r for r in caplog.records if r.exc_info)
+    assert "kn.work" in record.getMessage()
+    assert isinstance(record.exc_info[1], LookupError)
+
+
+async def test_handlers_run_at_the_same_time_but_not_more_than_allowed(cloud: Cloud) -> None:
+    running, most, release = 0, 0, asyncio.Event()
+
+    async def count(_: BusMessage) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await release.wait()
+        running -= 1
+
+    controller = await cloud.controller()
+    await controller.subscribe("kn.count", count, at_once=3)
+    for _ in range(10):
+        await controller.publish("kn.count", b"")
+    await until(lambda: running == 3)
+    await controller.flush()
+    assert most == 3
+    release.set()
+    await until(lambda: running == 0)
+    assert most == 3
+
+
+async def test_a_host_cannot_publish_on_the_subject_of_another(cloud: Cloud) -> None:
+    controller, host = await cloud.controller(), await cloud.host("h1")
+    got: list[str] = []
+
+    async def take(message: BusMessage) -> None:
+        got.append(message.subject)
+
+    await controller.subscribe("kn.>", take)
+    before = _dropped.labels("refused")._value.get()
+    for subject in ("kn.c1.host.h2.report", "kn.c1.host.h1.work", "kn.changes.compute", "_INBOX.h2.x"):
+        await host.publish(subject, b"forged")
+    await host.publish("kn.c1.host.h1.report", b"true")
+    await until(lambda: got)
+    assert got == ["kn.c1.host.h1.report"]
+    await host.flush()
+    assert _dropped.labels("refused")._value.get() == before + 4
+
+
+async def test_a_refused_request_fails_at_once(cloud: Cloud) -> None:
+    with pytest.raises(BusRefused, match=r"kn\.c1\.host\.h2\.report"):
+        await (await cloud.host("h1")).request("kn.c1.host.h2.report", b"", 60)
+
+
+@pytest.mark.parametrize(
+    "subject", ["kn.c1.host.h2.work", "kn.c1.host.h2.report", "kn.>", "_INBOX.h2.>", "_INBOX.>", ">", "$SYS.>"]
+)
+async def test_a_host_cannot_read_what_is_for_others(cloud: Cloud, subject: str) -> None:
+    with pytest.raises(BusRefused):
+        await (await cloud.host("h1")).subscribe(subject, echo)
+
+
+async def test_a_host_cannot_use_the_inbox_of_another(cloud: Cloud) -> None:
+    with pytest.raises(BusDown, match="within"):
+        await cloud.client(cloud.host_credentials("h1"), "h1", inbox_prefix="kn.c1.host.h2.report", timeout=0.3)
+
+
+async def test_a_host_may_answer_a_question_only_once(cloud: Cloud) -> None:
+    controller, host = await cloud.controller(), await cloud.host("h1")
+    got: list[bytes] = []
+
+    async def take(message: BusMessage) -> None:
+        got.append(message.data)
+
+    await controller.subscribe("kn.answers", take)
+    await host.subscribe("kn.c1.host.h1.ask", echo)
+    assert controller._client is not None
+    await controller._client.publish("kn.c1.host.h1.ask", b"x", reply="kn.answers")
+    await until(lambda: got)
+    await host.publish("kn.answers", b"again")
+    await host.flush()
+    await controller.flush()
+    assert got == [b"echo x"]
+
+
+async def test_a_user_who_may_nothing_may_really_nothing(cloud: Cloud) -> None:
+    seed = Credentials.generate_seed()
+    public = Credentials(jwt="", seed=seed).public_key
+    jwt = cloud.authority.sign_user("mute", public, [], ["_INBOX.mute.>"], None)
+    mute = await cloud.client(Credentials(jwt=jwt, seed=seed), "mute")
+    with pytest.raises(BusRefused):
+        await mute.request("kn.anything", b"", 60)
+
+
+async def test_a_revoked_host_is_cut_off_and_stays_out_after_a_restart(cloud: Cloud, tmp_path: Path) -> None:
+    controller = await cloud.controller()
+    credentials = cloud.host_credentials("h1")
+    host, other = await cloud.client(credentials, "h1"), await cloud.host("h2")
+    await cloud.authority.revoke(cloud.server.url, credentials.public_key)
+    await until(lambda: not host.is_connected)
+    assert controller.is_connected
+    assert other.is_connected
+    with pytest.raises(BusDown, match=r"(?i)authorization|revoked"):
+        await cloud.client(credentials, "h1", timeout=1)
+    os.kill(cloud.server.pid or 0, signal.SIGKILL)
+    await until(lambda: cloud.server.restarts == 1 and other.is_connected)
+    with pytest.raises(BusDown, match=r"(?i)authorization|revoked"):
+        await cloud.client(credentials, "h1", timeout=1)
+    await cloud.server.stop()
+    cloud.server = BusServer(BusAuthority.open(tmp_path / "authority"), tmp_path / "nats")
+    await cloud.server.start()
+    await until(lambda: other.is_connected and controller.is_connected)
+    with pytest.raises(BusDown, match=r"(?i)authorization|revoked"):
+        await cloud.client(credentials, "h1", timeout=1)
+
+
+async def test_a_revocation_without_a_server_is_kept_for_its_next_start(cloud: Cloud) -> None:
+    credentials = cloud.host_credentials("h1")
+    await cloud.server.stop()
+    with pytest.raises(BusDown):
+        await cloud.authority.revoke(cloud.server.url, credentials.public_key)
+    await cloud.server.start()
+    with pytest.raises(BusDown, match=r"(?i)authorization|revoked"):
+        await cloud.client(credentials, "h1", timeout=1)
+    await cloud.controller()
+
+
+async def test_credentials_that_expire_end_the_connection_and_can_be_renewed(cloud: Cloud) -> None:
+    host = await cloud.client(cloud.host_credentials("h1", timedelta(seconds=1)), "h1")
+    await until(lambda: not host.is_connected)
+    host.renew(cloud.host_credentials("h1"))
+    await until(lambda: host.is_connected)
+
+
+async def test_credentials_of_another_authority_are_refused(cloud: Cloud, tmp_path: Path) -> None:
+    stranger = BusAuthority.open(tmp_path / "other")
+    with pytest.raises(BusDown, match=r"(?i)authorization"):
+        await cloud.client(stranger.controller_credentials("x"), "x", timeout=10)
+
+
+async def test_after_a_killed_server_traffic_flows_again_and_subscriptions_live_on(cloud: Cloud) -> None:
+    again = asyncio.Event()
+
+    async def note() -> None:
+        again.set()
+
+    controller, host = await cloud.controller(on_reconnect=note), await cloud.host("h1")
+    await host.subscribe("kn.c1.host.h1.ask", echo)
+    port = cloud.server.port
+    for round_ in range(3):
+        again.clear()
+        os.kill(cloud.server.pid or 0, signal.SIGKILL)
+        await until_done(lambda: controller.request("kn.c1.host.h1.ask", b"1", 5))
+        await asyncio.wait_for(again.wait(), 20)
+        assert cloud.server.restarts == round_ + 1
+    assert cloud.server.port == port
+
+
+async def test_a_request_in_flight_fails_at_once_when_the_connection_is_lost(cloud: Cloud) -> None:
+    asked = asyncio.Event()
+
+    async def never(_: BusMessage) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    controller = await cloud.controller()
+    await controller.subscribe("kn.never", never)
+    question = asyncio.create_task(controller.request("kn.never", b"", 300))
+    await asyncio.wait_for(asked.wait(), 20)
+    os.kill(cloud.server.pid or 0, signal.SIGKILL)
+    with pytest.raises(BusDown):
+        await asyncio.wait_for(question, 20)
+
+
+async def test_publishing_without_a_connection_drops_and_counts(cloud: Cloud) -> None:
+    controller = await cloud.controller()
+    await cloud.server.stop()
+    await until(lambda: not controller.is_connected)
+    before = _dropped.labels("down")._value.get()
+    for _ in range(100):
+        await controller.publish("kn.x", b"lost")
+    assert _dropped.labels("down")._value.get() == before + 100
+    with pytest.raises(BusDown):
+        await controller.request("kn.x", b"", 0.05)
+
+
+async def test_a_server_that_does_not_read_makes_publishing_drop_not_wait_nor_grow(cloud: Cloud) -> None:
+    controller = await cloud.controller()
+    before = _dropped.labels("no_room")._value.get()
+    os.kill(cloud.server.pid or 0, signal.SIGSTOP)
+    try:
+        for _ in range(100):
+            await controller.publish("kn.x", bytes(1024 * 1024))
+        assert controller._client is not None
+        assert controller._client.pending_data_size < 10 * 1024 * 1024
+        assert _dropped.labels("no_room")._value.get() > before
+    finally:
+        os.kill(cloud.server.pid or 0, signal.SIGCONT)
+    await controller.flush()
+
+
+async def test_a_message_too_large_and_a_bad_subject_are_told_to_the_caller(cloud: Cloud) -> None:
+    controller = await cloud.controller()
+    with pytest.raises(MessageTooLarge):
+        await controller.publish("kn.x", bytes(5 * 1024 * 1024))
+    with pytest.raises(ValueError, match="not a subject"):
+        await controller.publish("kn. x", b"")
+    with pytest.raises(ValueError, match="not a subject"):
+        await controller.subscribe("kn..x", echo)
+    assert controller.is_connected
+
+
+async def test_connecting_keeps_trying_until_the_server_is_there(cloud: Cloud) -> None:
+    await cloud.server.stop()
+    attempt = asyncio.create_task(cloud.controller())
+    await cloud.server.start()
+    assert (await attempt).is_connected
+
+
+async def test_connecting_to_nothing_ends_with_the_reason(cloud: Cloud) -> None:
+    await cloud.server.stop()
+    with pytest.raises(BusDown, match=r"(?i)connect"):
+        await cloud.controller(timeout=0.2)
+
+
+async def test_closing_lets_running_handlers_answer(cloud: Cloud) -> None:
+    controller, host = await cloud.controller(), await cloud.host("h1")
+    begun, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: BusMessage) -> bytes:
+        begun.set()
+        await release.wait()
+        return b"done"
+
+    await host.subscribe("kn.c1.host.h1.ask", slow)
+    question = asyncio.create_task(controller.request("kn.c1.host.h1.ask", b"", 20))
+    await begun.wait()
+    closing = asyncio.create_task(host.close())
+    release.set()
+    assert await question == b"done"
+    await closing
+    assert not host.is_connected
+
+
+async def test_an_ended_subscription_gets_no_more(cloud: Cloud) -> None:
+    controller = await cloud.controller()
+    subscription = await controller.subscribe("kn.x", echo)
+    assert await controller.request("kn.x", b"1", 5) == b"echo 1"
+    await subscription.close()
+    with pytest.raises(NoResponders):
+        await controller.request("kn.x", b"2", 5)
+
+
+async def test_the_server_keeps_its_port_over_a_restart_of_its_parent(cloud: Cloud, tmp_path: Path) -> None:
+    port = cloud.server.port
+    await cloud.server.stop()
+    second = BusServer(cloud.authority, tmp_path / "nats")
+    await second.start()
+    assert second.port == port
+    await second.stop()
+
+
+async def test_two_servers_cannot_share_a_directory(cloud: Cloud, tmp_path: Path) -> None:
+    with pytest.raises(BusServerFailed, match="another process"):
+        await BusServer(cloud.authority, tmp_path / "nats").start()
+    assert cloud.server.pid
+
+
+async def test_a_taken_port_is_told_with_the_servers_own_words(cloud: Cloud, tmp_path: Path) -> None:
+    with pytest.raises(BusServerFailed, match="address already in use"):
+        await BusServer(cloud.authority, tmp_path / "second", port=cloud.server.port).start()
+
+
+async def test_files_of_the_server_are_private(cloud: Cloud, tmp_path: Path) -> None:
+    for directory in ("authority", "nats"):
+        assert (tmp_path / directory).stat().st_mode & 0o777 == 0o700
+    for name in ("authority/authority.json", "nats/nats.conf", "nats/nats.pid"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+    seeds = (tmp_path / "authority/authority.json").read_text()
+    for word in (tmp_path / "nats/nats.conf").read_text().split():
+        assert word not in seeds or len(word) < 10
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from kilonova_kit.bus import BusAuthority, BusServer
+async def main():
+    server = BusServer(BusAuthority.open(Path(sys.argv[1]) / "authority"), Path(sys.argv[1]) / "nats")
+    await server.start()
+    print(server.pid, flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+def start(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+async def test_the_server_dies_with_a_killed_parent_and_the_next_parent_takes_over(tmp_path: Path) -> None:
+    parent = start([sys.executable, "-c", PARENT, str(tmp_path)])
+    assert parent.stdout is not None
+    pid = int(await asyncio.to_thread(parent.stdout.readline))
+    assert is_running(pid)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    await until(lambda: not is_running(pid))
+    server = BusServer(BusAuthority.open(tmp_path / "authority"), tmp_path / "nats")
+    await server.start()
+    assert server.pid not in (None, pid)
+    await server.stop()
+
+
+async def test_a_pid_file_ends_only_the_very_process_it_was_written_for(tmp_path: Path) -> None:
+    child = start(["sleep", "1000"])
+    pid_file = tmp_path / "pid"
+    try:
+        pid_file.write_text(f"{child.pid} 12345\n")
+        assert not end_described(pid_file)
+        assert child.poll() is None
+        pid_file.write_bytes(describe(child.pid))
+        assert end_described(pid_file)
+        assert child.wait() == -signal.SIGKILL
+        assert not end_described(pid_file)
+    finally:
+        child.kill()
+        child.wait()
+        assert child.stdout is not None
+        child.stdout.close()
+
+
+async def test_the_bus_speaks_tls(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make_certificate(certificate, key)
+    authority = BusAuthority.open(tmp_path / "authority")
+    server = BusServer(authority, tmp_path / "nats", tls=TlsFiles(certificate=certificate, key=key))
+    await server.start()
+    try:
+        trust = ssl.create_default_context(cafile=str(certificate))
+        bus = await Bus.connect(server.url, authority.controller_credentials("c"), "c", tls=trust)
+        await bus.subscribe("kn.x", echo)
+        assert await bus.request("kn.x", b"1", 5) == b"echo 1"
+        host = Credentials.generate_seed()
+        await authority.revoke(server.url, Credentials(jwt="", seed=host).public_key, tls=trust)
+        await bus.close()
+        with pytest.raises(BusDown, match=r"(?i)certificate"):
+            await Bus.connect(server.url, authority.controller_credentials("d"), "d", timeout=0.5)
+    finally:
+        await server.stop()
+
+
+def make_certificate(certificate: Path, key: Path) -> None:
+    import datetime
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bus")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(private, hashes.SHA256())
+    )
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    key.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
