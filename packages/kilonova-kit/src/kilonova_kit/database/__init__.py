@@ -9,7 +9,9 @@ A transaction is a plain function of a connection. It runs in a thread, so it mu
 again after a passing fault, so it must have no effect but on the database. Only ``store`` rooms import SQLAlchemy.
 """
 
+from sqlalchemy import Connection
+
 from kilonova_kit.database.database import Database, DatabaseUnavailable, Transaction
 from kilonova_kit.database.types import Json, StringList
 
-__all__ = ["Database", "DatabaseUnavailable", "Json", "StringList", "Transaction"]
+__all__ = ["Connection", "Database", "DatabaseUnavailable", "Json", "StringList", "Transaction"]

@@ -1,0 +1,1 @@
+"""Plain types and state machines of the control plane; imports nothing of ours."""

@@ -1,0 +1,40 @@
+"""A host: a machine with an agent, in one cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+#: A host that has been silent for longer than this many seconds is down.
+DOWN_AFTER_SECONDS = 45.0
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """A host as its cell knows it. ``capabilities`` and ``inventory`` are the agent's own report, as plain data."""
+
+    id: str
+    name: str
+    cell: str
+    number: int = 0  # the old integer id of services and hypervisors
+    joined_at: float = 0.0
+    heard_at: float = 0.0
+    started_at: float = 0.0
+    boot_id: str = ""
+    agent_version: str = ""
+    address: str = ""
+    clock_skew: float = 0.0
+    disabled: bool = False
+    disabled_reason: str | None = None
+    forced_down: bool = False
+    zone: str = "nova"
+    capabilities: dict[str, Any] = {}
+    inventory: dict[str, Any] = {}
+
+    def is_up(self, now: float) -> bool:
+        return not self.forced_down and now - self.heard_at <= DOWN_AFTER_SECONDS
+
+    def total(self, resource_class: str) -> int:
+        """How much of a divisible resource the host has, by its own report."""
+        pools = self.inventory.get("pools", ())
+        return next((pool["total"] for pool in pools if pool["resource_class"] == resource_class), 0)

@@ -1,0 +1,266 @@
+"""Actions and their journal, in the cell of their server: opened, taken, advanced and closed in one transaction each.
+
+The lock row makes it one running action per server. ``epoch`` is the fence among controllers: whoever takes an action
+over raises it, and a write with an older one is refused with ``LostAction``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from kilonova_kit.database import Connection
+from sqlalchemy import delete, func, insert, or_, select, update
+
+from kilonova_compute.model.actions import ActionRecord, ActionState, Line
+from kilonova_compute.model.servers import Server
+from kilonova_compute.store import servers as server_store
+from kilonova_compute.store.tables import action_lines, actions, server_locks
+
+_action = msgspec.json.Decoder(ActionRecord)
+_line = msgspec.json.Decoder(Line)
+
+
+class LostAction(Exception):
+    """Another worker has taken the action over; what this one wanted to write is dropped."""
+
+
+class ServerBusy(Exception):
+    """Another action runs on the server."""
+
+    def __init__(self, action_id: str, verb: str) -> None:
+        super().__init__(f"action {verb} ({action_id}) is running")
+        self.action_id, self.verb = action_id, verb
+
+
+class Journal(msgspec.Struct, frozen=True, kw_only=True):
+    """An action with the lines of its present attempt, and its server (None when it is gone)."""
+
+    action: ActionRecord
+    lines: tuple[Line, ...]
+    server: Server | None
+
+
+def _text(value: msgspec.Struct) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def lock_holder(tx: Connection, server_id: str) -> str | None:
+    return tx.execute(select(server_locks.c.action_id).where(server_locks.c.server_id == server_id)).scalar()
+
+
+def open_action(tx: Connection, action: ActionRecord, *, holder: str | None, held_until: float) -> None:
+    """Write an action down and lock its server. Raises ServerBusy, unless the action may queue (its state says so)."""
+    other = lock_holder(tx, action.server_id)
+    if action.state is ActionState.QUEUED:
+        if other is None:
+            action = msgspec.structs.replace(action, state=ActionState.RUNNING)
+    elif other is not None:
+        raise ServerBusy(other, find(tx, other).verb)
+    if other is None:
+        tx.execute(insert(server_locks).values(server_id=action.server_id, action_id=action.id))
+    tx.execute(
+        insert(actions).values(
+            id=action.id,
+            server_id=action.server_id,
+            state=action.state.value,
+            started_at=action.started_at,
+            wake_at=action.wake_at,
+            epoch=action.epoch,
+            holder=holder if other is None else None,
+            held_until=held_until if other is None else None,
+            record=_text(action),
+        )
+    )
+    if other is not None:
+        cancel(tx, other)
+
+
+def add_closed(tx: Connection, action: ActionRecord) -> None:
+    """Write down something that was done at once (a lock, say), for the public record."""
+    tx.execute(
+        insert(actions).values(
+            id=action.id,
+            server_id=action.server_id,
+            state=action.state.value,
+            started_at=action.started_at,
+            wake_at=0.0,
+            epoch=0,
+            record=_text(action),
+        )
+    )
+
+
+def cancel(tx: Connection, action_id: str) -> None:
+    """Ask a running action to end at its next step."""
+    record = find(tx, action_id)
+    _rewrite(tx, msgspec.structs.replace(record, cancelled=True))
+
+
+def find(tx: Connection, action_id: str) -> ActionRecord:
+    return _action.decode(tx.execute(select(actions.c.record).where(actions.c.id == action_id)).scalar_one())
+
+
+def _rewrite(tx: Connection, action: ActionRecord) -> None:
+    tx.execute(
+        update(actions)
+        .where(actions.c.id == action.id)
+        .values(state=action.state.value, wake_at=action.wake_at, record=_text(action))
+    )
+
+
+def read(tx: Connection, action_id: str) -> Journal | None:
+    """The whole journal of the present attempt."""
+    record = tx.execute(select(actions.c.record).where(actions.c.id == action_id)).scalar()
+    if record is None:
+        return None
+    action = _action.decode(record)
+    return Journal(
+        action=action,
+        lines=tuple(lines_of(tx, action_id, action.attempt)),
+        server=server_store.find(tx, action.server_id),
+    )
+
+
+def lines_of(tx: Connection, action_id: str, attempt: int | None = None) -> list[Line]:
+    """The journal's lines in order, of one attempt or of all."""
+    query = select(action_lines.c.record).where(action_lines.c.action_id == action_id)
+    if attempt is not None:
+        query = query.where(action_lines.c.attempt == attempt)
+    query = query.order_by(action_lines.c.attempt, action_lines.c.position)
+    return [_line.decode(record) for (record,) in tx.execute(query)]
+
+
+def take(tx: Connection, action_id: str, holder: str, now: float, held_until: float) -> Journal | None:
+    """Become the one who advances an action; None when another is, or it is closed or queued."""
+    free = or_(actions.c.holder.is_(None), actions.c.holder == holder, actions.c.held_until < now)
+    open_states = (ActionState.RUNNING.value, ActionState.UNDOING.value)
+    taken = tx.execute(
+        update(actions)
+        .where(actions.c.id == action_id, actions.c.state.in_(open_states), free)
+        .values(holder=holder, held_until=held_until, epoch=actions.c.epoch + 1)
+        .returning(actions.c.epoch)
+    ).scalar()
+    if taken is None:
+        return None
+    journal = read(tx, action_id)
+    assert journal is not None
+    action = msgspec.structs.replace(journal.action, epoch=taken)
+    return msgspec.structs.replace(journal, action=action)
+
+
+def advance(
+    tx: Connection,
+    action: ActionRecord,
+    lines: Sequence[Line],
+    change: Callable[[Server], Server] | None,
+    *,
+    keep: bool,
+    held_until: float,
+) -> Journal:
+    """Write what has happened: changed lines, the action's own state, a change of the server. Raises LostAction.
+
+    ``keep`` says whether the caller goes on; otherwise the action is let go until ``action.wake_at`` or a report.
+    A closed action gives its lock back and lets a queued one start.
+    """
+    row = tx.execute(select(actions.c.epoch, actions.c.record).where(actions.c.id == action.id).with_for_update()).one()
+    if row.epoch != action.epoch:
+        raise LostAction(action.id)
+    if _action.decode(row.record).cancelled and not action.cancelled:
+        action = msgspec.structs.replace(action, cancelled=True)
+    tx.execute(
+        update(actions)
+        .where(actions.c.id == action.id)
+        .values(
+            state=action.state.value,
+            wake_at=action.wake_at,
+            record=_text(action),
+            held_until=held_until if keep else None,
+            **({} if keep else {"holder": None}),
+        )
+    )
+    for line in lines:
+        write_line(tx, action.id, line)
+    server = server_store.change(tx, action.server_id, change) if change else server_store.find(tx, action.server_id)
+    if not action.state.open:
+        _unlock(tx, action)
+    return Journal(action=action, lines=tuple(lines_of(tx, action.id, action.attempt)), server=server)
+
+
+def write_line(tx: Connection, action_id: str, line: Line) -> None:
+    key = (
+        (action_lines.c.action_id == action_id)
+        & (action_lines.c.attempt == line.attempt)
+        & (action_lines.c.position == line.position)
+    )
+    written = tx.execute(update(action_lines).where(key).values(record=_text(line)))
+    if written.rowcount == 0:
+        tx.execute(
+            insert(action_lines).values(
+                action_id=action_id, attempt=line.attempt, position=line.position, record=_text(line)
+            )
+        )
+
+
+def _unlock(tx: Connection, action: ActionRecord) -> None:
+    tx.execute(delete(server_locks).where(server_locks.c.action_id == action.id))
+    waiting = tx.execute(
+        select(actions.c.record)
+        .where(actions.c.server_id == action.server_id, actions.c.state == ActionState.QUEUED.value)
+        .order_by(actions.c.started_at)
+        .limit(1)
+    ).scalar()
+    if waiting is not None:
+        following = msgspec.structs.replace(_action.decode(waiting), state=ActionState.RUNNING)
+        tx.execute(insert(server_locks).values(server_id=following.server_id, action_id=following.id))
+        _rewrite(tx, following)
+
+
+def due(tx: Connection, now: float, most: int) -> list[str]:
+    """Actions that somebody must look at: their time has come and nobody (alive) holds them."""
+    open_states = (ActionState.RUNNING.value, ActionState.UNDOING.value)
+    free = or_(actions.c.holder.is_(None), actions.c.held_until < now)
+    query = select(actions.c.id).where(actions.c.state.in_(open_states), actions.c.wake_at <= now, free)
+    return list(tx.execute(query.order_by(actions.c.wake_at).limit(most)).scalars())
+
+
+def running_on(tx: Connection, server_id: str) -> str | None:
+    """The id of the action that may run now on the server, if any."""
+    return lock_holder(tx, server_id)
+
+
+def of_server(
+    tx: Connection,
+    server_id: str,
+    *,
+    since: float | None = None,
+    before: float | None = None,
+    limit: int | None = None,
+    marker: float | None = None,
+) -> list[ActionRecord]:
+    """A server's actions, the newest first."""
+    query = select(actions.c.record).where(actions.c.server_id == server_id)
+    if marker is not None:
+        query = query.where(actions.c.started_at < marker)
+    found = [_action.decode(record) for (record,) in tx.execute(query.order_by(actions.c.started_at.desc()))]
+    kept = [a for a in found if (since is None or a.updated_at >= since) and (before is None or a.updated_at <= before)]
+    return kept if limit is None else kept[:limit]
+
+
+def by_request(tx: Connection, server_id: str, request_id: str) -> ActionRecord | None:
+    query = select(actions.c.record).where(actions.c.server_id == server_id).order_by(actions.c.started_at.desc())
+    found = (_action.decode(record) for (record,) in tx.execute(query))
+    return next((action for action in found if action.request_id == request_id), None)
+
+
+def count_open(tx: Connection) -> int:
+    """How many actions are not closed."""
+    closed = (ActionState.FINISHED.value, ActionState.FAILED.value)
+    return tx.execute(select(func.count()).select_from(actions).where(actions.c.state.not_in(closed))).scalar_one()
+
+
+def purge_of(tx: Connection, server_ids: Sequence[str]) -> None:
+    """Remove the records of servers that are purged."""
+    ids = list(tx.execute(select(actions.c.id).where(actions.c.server_id.in_(server_ids))).scalars())
+    tx.execute(delete(action_lines).where(action_lines.c.action_id.in_(ids)))
+    tx.execute(delete(actions).where(actions.c.id.in_(ids)))

@@ -1,0 +1,99 @@
+"""Servers in a cell: written whole, and announced to the index through the outbox in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from kilonova_kit.database import Connection
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.engine import Row
+
+from kilonova_compute.model.servers import Server
+from kilonova_compute.store.tables import outbox, servers
+
+_decoder = msgspec.json.Decoder(Server)
+_encode = msgspec.json.encode
+
+
+def encode(server: Server) -> str:
+    return _encode(server).decode()
+
+
+def decode(record: str) -> Server:
+    return _decoder.decode(record)
+
+
+def add(tx: Connection, server: Server) -> None:
+    """Write a new server down."""
+    tx.execute(
+        insert(servers).values(
+            id=server.id, revision=1, host_id=server.host_id, deleted_at=server.terminated_at, record=encode(server)
+        )
+    )
+    tx.execute(insert(outbox).values(server_id=server.id))
+
+
+def find(tx: Connection, server_id: str) -> Server | None:
+    record = tx.execute(select(servers.c.record).where(servers.c.id == server_id)).scalar()
+    return None if record is None else decode(record)
+
+
+def change(tx: Connection, server_id: str, how: Callable[[Server], Server]) -> Server | None:
+    """Read, change and write a server under its row's lock; None when there is none. No change, no write."""
+    row = tx.execute(
+        select(servers.c.record, servers.c.revision).where(servers.c.id == server_id).with_for_update()
+    ).first()
+    if row is None:
+        return None
+    before = decode(row.record)
+    after = how(before)
+    if after != before:
+        _write(tx, after, row.revision + 1)
+    return after
+
+
+def _write(tx: Connection, server: Server, revision: int) -> None:
+    tx.execute(
+        update(servers)
+        .where(servers.c.id == server.id)
+        .values(
+            revision=revision,
+            host_id=server.host_id,
+            deleted_at=server.terminated_at if server.deleted else None,
+            record=encode(server),
+        )
+    )
+    tx.execute(insert(outbox).values(server_id=server.id))
+
+
+def on_host(tx: Connection, host_id: str) -> list[Server]:
+    """Every server of a host that is not deleted."""
+    where = (servers.c.host_id == host_id) & servers.c.deleted_at.is_(None)
+    return [decode(record) for (record,) in tx.execute(select(servers.c.record).where(where))]
+
+
+def existing(tx: Connection, server_ids: Sequence[str]) -> set[str]:
+    """Which of these servers exist and are not deleted."""
+    where = servers.c.id.in_(server_ids) & servers.c.deleted_at.is_(None)
+    return set(tx.execute(select(servers.c.id).where(where)).scalars())
+
+
+def announced(tx: Connection, most: int) -> tuple[Sequence[Row[tuple[int, str]]], list[tuple[Server, int]]]:
+    """The oldest lines of the outbox, and the servers they speak of, each once with its revision."""
+    lines = tx.execute(select(outbox.c.number, outbox.c.server_id).order_by(outbox.c.number).limit(most)).all()
+    ids = {line.server_id for line in lines}
+    rows = tx.execute(select(servers.c.record, servers.c.revision).where(servers.c.id.in_(ids))) if ids else ()
+    return lines, [(decode(row.record), row.revision) for row in rows]
+
+
+def forget_announced(tx: Connection, numbers: Sequence[int]) -> None:
+    tx.execute(delete(outbox).where(outbox.c.number.in_(numbers)))
+
+
+def purge(tx: Connection, deleted_before: float, most: int) -> list[str]:
+    """Remove servers that were deleted long ago; say which."""
+    where = servers.c.deleted_at < deleted_before
+    ids = list(tx.execute(select(servers.c.id).where(where).limit(most)).scalars())
+    tx.execute(delete(servers).where(servers.c.id.in_(ids)))
+    return ids
