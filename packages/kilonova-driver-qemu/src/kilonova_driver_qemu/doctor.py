@@ -1,0 +1,69 @@
+"""What the driver needs of its host, and how to mend what is missing: for a person, one line each."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+from kilonova_driver.errors import DriverError
+
+from kilonova_driver_qemu.accelerator import probe_accelerator, qemu_version
+from kilonova_driver_qemu.options import find_program
+
+OLDEST_QEMU = (7, 0, 0)
+
+
+class Requirement(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing the driver needs: ``mend`` says what to do when it is not ok, or could be better."""
+
+    name: str
+    ok: bool
+    found: str
+    mend: str = ""
+
+
+def host_requirements(*, probe: bool = True) -> tuple[Requirement, ...]:
+    """Check this host; ``probe`` False leaves out the accelerator, which takes seconds."""
+    found = (
+        _qemu(),
+        _program("qemu-img", "apt install qemu-utils"),
+        _program("prlimit", "apt install util-linux"),
+        _program("setpriv", "apt install util-linux"),
+        _tun(),
+    )
+    return (*found, accelerator_requirement()) if probe else found
+
+
+def _program(name: str, mend: str) -> Requirement:
+    path = find_program(name)
+    return Requirement(name=name, ok=path is not None, found=path or "not found", mend="" if path else mend)
+
+
+def _qemu() -> Requirement:
+    name, path = "qemu-system-x86_64", find_program("qemu-system-x86_64")
+    if path is None:
+        return Requirement(name=name, ok=False, found="not found", mend="apt install qemu-system-x86")
+    try:
+        version = qemu_version(path)
+    except DriverError as error:
+        return Requirement(name=name, ok=False, found=error.message, mend="apt install --reinstall qemu-system-x86")
+    ok, words = version >= OLDEST_QEMU, ".".join(map(str, version))
+    return Requirement(name=name, ok=ok, found=f"{path} {words}", mend="" if ok else "install QEMU 7.0 or newer")
+
+
+def _tun() -> Requirement:
+    device = Path("/dev/net/tun")
+    ok = os.access(device, os.R_OK | os.W_OK)
+    found = "usable" if ok else "not usable by this user" if device.exists() else "not found"
+    return Requirement(name=str(device), ok=ok, found=found, mend="" if ok else "modprobe tun; chmod 0666 /dev/net/tun")
+
+
+def accelerator_requirement() -> Requirement:
+    """Say what guests will run on; TCG is slow but well."""
+    try:
+        found = probe_accelerator()
+    except DriverError as error:
+        return Requirement(name="accelerator", ok=False, found=error.message, mend="install QEMU first")
+    hint = "" if found.kind == "kvm" else "guests are emulated; for speed run on a host with a working KVM"
+    return Requirement(name="accelerator", ok=True, found=f"{found.kind}: {found.reason}", mend=hint)
