@@ -24,11 +24,11 @@ def open_driver(source: str, settings: DriverSettings) -> Driver:
     place, colon, attribute = source.rpartition(":")
     if not colon:
         return load_driver(source, settings)
-    module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    module = module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     return cast(DriverFactory, getattr(module, attribute))(settings)
 
 
-def _module_of_file(path: Path) -> ModuleType:
+def module_of_file(path: Path) -> ModuleType:
     name = f"kilonova_checked_{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
