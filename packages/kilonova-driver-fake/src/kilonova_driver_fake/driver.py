@@ -208,7 +208,7 @@ class FakeDriver:
 
     def _look_at_control(self) -> None:
         """Crash guests on order, and see releases, while nobody calls."""
-        if self._closed:
+        if self._closed or self._journal.is_superseded():
             return
         self._misbehaviour.refresh()
         for fault in self._misbehaviour.sudden():

@@ -56,6 +56,10 @@ class Journal:
         if self._lines > max(MIN_LINES, SLACK * (len(self.guests) + len(self.removed))):
             self._compact()
 
+    def is_superseded(self) -> bool:
+        """Whether a newer driver has taken over the directory."""
+        return not self._path().exists()
+
     def _path(self) -> Path:
         return self._dir / f"guests-{self._number:06d}.jsonl"
 

@@ -83,8 +83,6 @@ class PromisesAnUnknownTalent(Broken):
 class LacksMethodsOfItsTalent(Broken):
     caught_by = ("advertised_talents_are_fulfilled",)
 
-    diagnostics = None
-
     def __getattribute__(self, name):
         if name in ("diagnostics", "unpause"):
             raise AttributeError(name)
