@@ -1,7 +1,8 @@
 """What of a guest may change after it was made: a pure comparison of two specs.
 
-Its disks are its identity: their names, order, bases and buses stay; a disk may grow. All else (CPUs, memory, network
-interfaces, config drive, kernel) is taken up when the guest is started next.
+Its disks are its identity: their names, order, bases and buses stay; a disk may grow. The machine itself (CPUs,
+memory, model, firmware) changes only while the guest is off. All else (network interfaces, config drive, kernel) is
+taken up when the guest is started next.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ from kilonova_driver.types.guests import Disk, GuestSpec
 
 from kilonova_driver_qemu.disks import disk_bytes
 
+_MACHINE = ("vcpus", "memory_mib", "firmware", "machine", "cpu_model", "serial_console")
 
-def check_change(old: GuestSpec, new: GuestSpec) -> tuple[Disk, ...]:
+
+def check_change(old: GuestSpec, new: GuestSpec, *, runs: bool) -> tuple[Disk, ...]:
     """Give the disks that have to grow. Raises Conflict for what cannot change, InvalidSpec for an impossible size."""
     before, after = [disk.name for disk in old.disks], [disk.name for disk in new.disks]
     if before != after:
         raise Conflict(f"the disks of guest {old.guest_id} are {_listed(before)}; they cannot become {_listed(after)}")
+    fixed = [name for name in _MACHINE if getattr(old, name) != getattr(new, name)] if runs else []
+    if fixed:
+        raise Conflict(f"guest {old.guest_id} runs; only while it is off may change: {', '.join(fixed)}")
     pairs = zip(old.disks, new.disks, strict=True)
     return tuple(wished for present, wished in pairs if _grows(old.guest_id, present, wished))
 

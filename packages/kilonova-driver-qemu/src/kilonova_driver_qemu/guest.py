@@ -15,6 +15,8 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import shutil
 import time
 from collections.abc import Awaitable, Callable
@@ -22,7 +24,7 @@ from typing import TypeVar
 
 import msgspec
 from kilonova_driver.driver import Mode, PowerTarget
-from kilonova_driver.errors import Conflict, DriverError, GuestNotFound, Internal, Stale, Transient
+from kilonova_driver.errors import Conflict, DriverError, GuestNotFound, Internal, NoResources, Stale, Transient
 from kilonova_driver.types.guests import Guest, GuestEvent, GuestSpec, Power
 from kilonova_driver.types.orders import Order
 
@@ -54,6 +56,8 @@ from kilonova_driver_qemu.record import (
     save_tombstone,
 )
 from kilonova_driver_qemu.running import GONE, SHUT_DOWN, Running
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 #: A guest that sleeps through the power button is asked again after this long.
@@ -95,6 +99,8 @@ class LocalGuest:
         self._record = Record(guest_id=guest_id, generation=0)
         self._running: Running | None = None
         self._told: tuple[Power, str] | None = None
+        #: The generation of the order being obeyed: whatever is written on its behalf carries it.
+        self._obeying = 0
         self._jobs: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._writer = asyncio.create_task(self._write())
 
@@ -145,7 +151,10 @@ class LocalGuest:
     async def _write(self) -> None:
         while True:
             job = await self._jobs.get()
-            await job()
+            try:
+                await job()
+            except Exception as error:  # noqa: BLE001 - a job without an asker: told here, and the writer goes on
+                log.warning("guest %s: %s", self.guest_id, error)
             self._tell()
 
     def _tell(self) -> None:
@@ -189,10 +198,26 @@ class LocalGuest:
             await self._forget_process(power, reason)
 
     def _save(self, **changes: object) -> None:
-        record = msgspec.structs.replace(self._record, **changes)
+        """Write the record with these changes; raises OSError, and then nothing has changed."""
+        record = self._with(changes)
         if record != self._record:
             save_record(self.files.record, record)
             self._record = record
+
+    def _note(self, **changes: object) -> None:
+        """Like ``_save``, but a record that cannot be written is no reason not to stop or remove a guest.
+
+        On a full disk that is just what helps. A later driver finds the older record, and the lock tells it the rest.
+        """
+        try:
+            self._save(**changes)
+        except OSError as error:
+            log.warning("the record of guest %s cannot be written: %s", self.guest_id, error)
+            self._record = self._with(changes)
+
+    def _with(self, changes: dict[str, object]) -> Record:
+        record = msgspec.structs.replace(self._record, **changes)
+        return msgspec.structs.replace(record, generation=max(record.generation, self._obeying))
 
     # -- finding it again ---------------------------------------------------------------------------------------
 
@@ -209,7 +234,7 @@ class LocalGuest:
         record = self._record
         if record.process is not None:
             resting, reason = _how_it_ended(record)
-            self._save(process=None, resting=resting, reason=reason, started_at=None, expected_end=False)
+            self._note(process=None, resting=resting, reason=reason, started_at=None, expected_end=False)
         self._told = self._condition()
 
     async def _attach(self) -> bool:
@@ -220,14 +245,9 @@ class LocalGuest:
         if identity is None:
             return False
         watch = Watch(identity)
-        try:
-            monitor: Monitor | None = await Monitor.connect(self.files.monitor, ATTACH_SECONDS)
-        except DriverError:
-            monitor = None
-        running = Running(watch, monitor, self.files.monitor, self._process_changed)
-        if monitor is not None:
-            running.status = await monitor.status()
-        self._running = running
+        monitor, status = await _connect(self.files)
+        self._running = running = Running(watch, monitor, self.files.monitor, self._process_changed)
+        running.status = status
         self._save_process(identity)
         if running.status == SHUT_DOWN:
             self._process_changed()
@@ -236,7 +256,7 @@ class LocalGuest:
     def _save_process(self, identity: Identity) -> None:
         started = self._record.started_at if self._record.process == identity else None
         if self._record.spec is not None:
-            self._save(process=identity, started_at=started or time.time())
+            self._note(process=identity, started_at=started or time.time())
 
     # -- orders -------------------------------------------------------------------------------------------------
 
@@ -248,12 +268,13 @@ class LocalGuest:
                 raise GuestNotFound(f"guest {self.guest_id} has been removed")
             if order.operation_id in self._record.operations:
                 return self.look()
-            check_generation(self.guest_id, order, self._record.generation)
-            if self._record.spec is not None:
-                self._save(generation=order.generation)
-            await work()
-            done = remembered(self._record.operations, order.operation_id)
-            self._save(operations=done, generation=order.generation)
+            check_order(self.guest_id, order, self._record.generation)
+            self._obeying = order.generation
+            try:
+                await work()
+                self._note(operations=remembered(self._record.operations, order.operation_id))
+            finally:
+                self._obeying = 0
             return self.look()
 
         return await self._in_turn(job)
@@ -265,7 +286,7 @@ class LocalGuest:
             if self._record.stage is Stage.MADE and self._record.spec is not None:
                 await self._change(self._record.spec, spec)
             else:
-                await self._make(order, spec)
+                await self._make(spec)
             if power is PowerTarget.ON:
                 await self._turn_on()
             else:
@@ -273,25 +294,25 @@ class LocalGuest:
 
         return await self.obey(order, work)
 
-    async def _make(self, order: Order, spec: GuestSpec) -> None:
+    async def _make(self, spec: GuestSpec) -> None:
         check_readable(spec)
         for disk in spec.disks:
             disk_bytes(disk)
         if self._record.spec != spec and self.files.disks.exists():
             await asyncio.to_thread(shutil.rmtree, self.files.disks)
         self.files.home.mkdir(mode=0o700, exist_ok=True)
-        self._save(spec=spec, stage=Stage.MAKING, generation=order.generation, reason="")
+        self._save(spec=spec, stage=Stage.MAKING, reason="")
         self.files.disks.mkdir(mode=0o700, exist_ok=True)
         binary = self._house.options.qemu_img_binary
         try:
             await asyncio.gather(*(make_disk(binary, self.files.disk(disk.name), disk) for disk in spec.disks))
         except DriverError as error:
-            self._save(reason=error.message)
+            self._note(reason=error.message)
             raise
         self._save(stage=Stage.MADE)
 
     async def _change(self, old: GuestSpec, new: GuestSpec) -> None:
-        for disk in check_change(old, new):
+        for disk in check_change(old, new, runs=self._running is not None):
             size = disk_bytes(disk)
             if self._running is None:
                 await grow_disk(self._house.options.qemu_img_binary, self.files.disk(disk.name), size)
@@ -352,7 +373,7 @@ class LocalGuest:
             seconds = self._house.options.start_seconds
             watch, monitor = await launch(spec, self.files, host, seconds, self._save_process)
         except DriverError as error:
-            self._save(process=None, started_at=None, reason=error.message)
+            self._note(process=None, started_at=None, reason=error.message)
             raise
         self._running = Running(watch, monitor, self.files.monitor, self._process_changed)
 
@@ -360,9 +381,9 @@ class LocalGuest:
         await self._settle()
         running = self._running
         if running is None:
-            self._save(resting=Power.OFF, reason="")
+            self._note(resting=Power.OFF, reason="")
             return
-        self._save(expected_end=True)
+        self._note(expected_end=True)
         if mode is Mode.GRACEFUL and running.status == "running":
             await _ask_to_shut_down(running, grace_seconds)
         await self._end_process(quickly=False)
@@ -371,7 +392,7 @@ class LocalGuest:
         running = self._running
         if running is None:
             return
-        self._save(expected_end=True)
+        self._note(expected_end=True)
         if not await running.end(quickly=quickly):
             raise Transient(f"process {running.pid} of guest {self.guest_id} does not end, even by force")
         await self._forget_process(Power.OFF, "")
@@ -381,7 +402,7 @@ class LocalGuest:
         if running is not None:
             await running.close()
         if self._record.spec is not None:
-            self._save(process=None, started_at=None, expected_end=False, resting=resting, reason=reason)
+            self._note(process=None, started_at=None, expected_end=False, resting=resting, reason=reason)
 
     # -- its end ------------------------------------------------------------------------------------------------
 
@@ -391,10 +412,12 @@ class LocalGuest:
         async def job() -> None:
             if self.gone:
                 return
-            check_generation(self.guest_id, order, self._record.generation)
+            check_order(self.guest_id, order, self._record.generation)
             if self._record.spec is not None:
-                self._save(stage=Stage.REMOVING, generation=order.generation, expected_end=True)
+                self._note(stage=Stage.REMOVING, generation=order.generation, expected_end=True)
             await self._end_process(quickly=True)
+            if is_locked(self.files.lock):
+                raise Transient(f"a process of guest {self.guest_id} still lives; its files stay until it is gone")
             done = remembered(self._record.operations, order.operation_id)
             bury(self._house.files, Tombstone(guest_id=self.guest_id, generation=order.generation, operations=done))
             await asyncio.to_thread(_remove_files, self.files)
@@ -438,23 +461,41 @@ def _remove_files(files: GuestFiles) -> None:
     shutil.rmtree(files.home)
 
 
-def _as_driver_error(error: Exception) -> Exception:
+def _as_driver_error(error: Exception) -> DriverError:
     if isinstance(error, DriverError):
         return error
-    failure = Internal(f"{type(error).__name__}: {error}")
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    failure = NoResources(f"the host's disk is full: {error}") if full else Internal(f"{type(error).__name__}: {error}")
     failure.__cause__ = error
     return failure
 
 
-def check_generation(guest_id: str, order: Order, seen: int) -> None:
-    """Refuse an order older than one already obeyed. Raises Stale."""
+async def _connect(files: GuestFiles) -> tuple[Monitor | None, str]:
+    """Connect to a process that lives already, and ask for its state; without an answer it is taken to run."""
+    try:
+        monitor = await Monitor.connect(files.monitor, ATTACH_SECONDS)
+        return monitor, await monitor.status()
+    except DriverError as error:
+        log.info("a guest's monitor does not answer yet: %s", error)
+        return None, "running"
+
+
+def check_order(guest_id: str, order: Order, seen: int) -> None:
+    """Refuse an order older than one already obeyed (Stale), or whose time is over (Transient)."""
     if order.generation < seen:
         raise Stale(f"guest {guest_id}: generation {order.generation} is older than {seen}")
+    if order.deadline and time.time() > order.deadline:
+        late = time.time() - order.deadline
+        raise Transient(f"guest {guest_id}: order {order.operation_id} came {late:.1f} seconds past its deadline")
 
 
 def bury(files: StateFiles, stone: Tombstone) -> None:
     """Remember a removed guest, never with a lower generation than before."""
     path = files.tombstone(stone.guest_id)
     old = load_tombstone(path)
-    if old is None or old.generation <= stone.generation:
+    if old is not None and old.generation > stone.generation:
+        return
+    try:
         save_tombstone(path, stone)
+    except OSError as error:
+        log.warning("the tombstone of guest %s cannot be written: %s", stone.guest_id, error)
