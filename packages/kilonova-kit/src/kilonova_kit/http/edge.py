@@ -156,7 +156,7 @@ class Edge:
         operation = self._operation(operations, request, version)
         request.context.operation = operation.name
         identity = await self._identity(operation, request)
-        with bind(project_id=identity.project_id or "", user_id=identity.user_id):
+        with bind(project_id=identity.project_id or ""):
             self._policies.enforce(operation.policy, identity)
             call = await self._call(operation, request, path, identity, version, request_id)
             answer = await operation.handler(call)
