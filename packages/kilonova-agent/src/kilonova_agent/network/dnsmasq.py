@@ -1,0 +1,136 @@
+"""One dnsmasq per network: started in the router's namespace, found again, told of changes, ended.
+
+It outlives agent and wirer. Its mark (pid and start time) lies with the records; a dnsmasq in our namespace without a
+mark is one whose starter died before writing it, and is ended.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import time
+from pathlib import Path
+
+from kilonova_agent.network import dhcp, names, processes
+from kilonova_agent.network.errors import WiringFailed
+from kilonova_agent.network.namespaces import Namespaces
+from kilonova_agent.network.records import NetworkPlan
+
+_START_SECONDS = 5.0
+_DHCP_PORT = ":0043 "
+
+
+def service_user() -> pwd.struct_passwd | None:
+    """The account that Debian gives dnsmasq, else nobody."""
+    for name in ("dnsmasq", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    return None
+
+
+class Dnsmasqs:
+    """The dnsmasq processes of one agent."""
+
+    def __init__(
+        self,
+        *,
+        state: Path,
+        run_directory: Path,
+        namespaces: Namespaces,
+        resolvers: tuple[str, ...],
+        unprivileged: bool,
+    ) -> None:
+        self._state, self._run, self._namespaces = state, run_directory, namespaces
+        self._resolvers = resolvers
+        self._user = service_user() if unprivileged else None
+
+    def _files(self, network_id: str) -> dhcp.DhcpFiles:
+        return dhcp.DhcpFiles(self._run / names.short(network_id, 12))
+
+    def _mark(self, network_id: str) -> Path:
+        return self._state / f"dnsmasq-{names.bridge(network_id)}.pid"
+
+    def ensure(self, plan: NetworkPlan, namespace: str) -> None:
+        """Make the network's dnsmasq serve exactly the plan."""
+        if not dhcp.served(plan):
+            self.remove(plan.network_id, namespace)
+            return
+        files = self._files(plan.network_id)
+        self._make_directory(files.directory)
+        known = _lines(files.hosts)
+        lines = sorted(dhcp.hosts(plan).values())
+        changed = self._write(files.hosts, lines)
+        changed |= self._write(files.options, dhcp.options(plan, self._resolvers))
+        arguments = tuple(dhcp.arguments(plan, files, self._user.pw_name if self._user else None))
+        mark = processes.marked(self._mark(plan.network_id))
+        if mark is None or mark.arguments != arguments or dhcp.needs_restart(known, lines):
+            self._end(plan.network_id, namespace)
+            self._start(plan.network_id, namespace, arguments)
+        elif changed:
+            os.kill(mark.pid, signal.SIGHUP)
+
+    def _start(self, network_id: str, namespace: str, arguments: tuple[str, ...]) -> None:
+        log = self._state / f"dnsmasq-{names.bridge(network_id)}.log"
+        mark = self._mark(network_id)
+        child = self._namespaces.inside(namespace, lambda: processes.start_detached(arguments, log, mark))
+        _wait_until_serving(child, log)
+
+    def remove(self, network_id: str, namespace: str) -> None:
+        self._end(network_id, namespace)
+        for path in self._state.glob(f"dnsmasq-{names.bridge(network_id)}.*"):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self._files(network_id).directory, ignore_errors=True)
+
+    def _end(self, network_id: str, namespace: str) -> None:
+        if mark := processes.marked(self._mark(network_id)):
+            processes.end(mark)
+        if namespace in self._namespaces.present():
+            for stray in processes.named_in_namespace("dnsmasq", self._namespaces.inode(namespace)):
+                processes.end(stray)
+
+    def _make_directory(self, directory: Path) -> None:
+        if directory.is_dir():
+            return
+        self._run.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self._run.chmod(0o711)
+        directory.mkdir(mode=0o700)
+        if self._user:
+            os.chown(directory, self._user.pw_uid, self._user.pw_gid)
+
+    def _write(self, path: Path, lines: list[str]) -> bool:
+        """Write a file for dnsmasq; say whether that changed it."""
+        content = "".join(f"{line}\n" for line in lines).encode()
+        if path.exists() and path.read_bytes() == content:
+            return False
+        from_here = path.with_name(f".{path.name}.new")
+        from_here.write_bytes(content)
+        from_here.chmod(0o600)
+        if self._user:
+            os.chown(from_here, self._user.pw_uid, self._user.pw_gid)
+        from_here.replace(path)
+        return True
+
+
+def _wait_until_serving(child: processes.ProcessMark, log: Path) -> None:
+    """Return when the DHCP port is open: before that, a signal to read again would be lost or deadly."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if not processes.is_alive(child):
+            raise WiringFailed(f"dnsmasq did not start: {_tail(log)}")
+        if _DHCP_PORT in Path(f"/proc/{child.pid}/net/udp").read_text():
+            return
+        time.sleep(0.004)
+    processes.end(child)
+    raise WiringFailed(f"dnsmasq does not serve after {_START_SECONDS} s: {_tail(log)}")
+
+
+def _tail(log: Path) -> str:
+    return " / ".join(log.read_text(errors="replace").splitlines()[-3:])
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []

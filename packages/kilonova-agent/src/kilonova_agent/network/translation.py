@@ -1,0 +1,73 @@
+"""Address translation and isolation outside the hub: the table of a router and the table of the outside namespace.
+
+Pure: names in, commands out.
+"""
+
+from __future__ import annotations
+
+from kilonova_agent.network import expressions as nft
+from kilonova_agent.network import names
+from kilonova_agent.network.expressions import ACCEPT, DROP, Json
+
+ROUTER_TABLE = "kilonova"
+#: The two links of every router.
+INSIDE, UPLINK = "inside", "uplink"
+_ANY_UPLINK = f"{names.UPLINK_PREFIX}*"
+_KNOWN = nft.match(nft.conntrack("state"), {"set": ["established", "related"]})
+
+
+def router_rules() -> list[Json]:
+    """A router answers DHCP, metadata and ping to its guests, and hides them behind its uplink's address."""
+    table = nft.Table("ip", ROUTER_TABLE)
+    inside = nft.match(nft.meta("iifname"), INSIDE)
+    table.hook(
+        "input",
+        hook="input",
+        priority=0,
+        rules=[
+            [nft.match(nft.meta("iifname"), INSIDE, "!="), ACCEPT],
+            [_KNOWN, ACCEPT],
+            [nft.match(nft.meta("l4proto"), 1), ACCEPT],
+            [nft.match(nft.payload("udp", "dport"), 67), ACCEPT],
+            [
+                nft.match(nft.payload("ip", "daddr"), names.METADATA_ADDRESS),
+                nft.match(nft.payload("tcp", "dport"), names.METADATA_PORT),
+                ACCEPT,
+            ],
+            [inside, DROP],
+        ],
+    )
+    table.hook(
+        "postrouting",
+        hook="postrouting",
+        priority=100,
+        kind="nat",
+        rules=[[nft.match(nft.meta("oifname"), UPLINK), {"masquerade": None}]],
+    )
+    return table.commands
+
+
+def outside_rules(table_name: str, link_range: str, comment: str) -> list[Json]:
+    """Masquerade this agent's link addresses and nothing else; guests of two networks do not meet out here.
+
+    Connections to guests may begin on this machine, but never come through it from elsewhere.
+    """
+    table = nft.Table("ip", table_name, comment)
+    from_guest = nft.match(nft.meta("iifname"), _ANY_UPLINK)
+    to_guest = nft.match(nft.meta("oifname"), _ANY_UPLINK)
+    table.hook(
+        "forward",
+        hook="forward",
+        priority=0,
+        rules=[[from_guest, to_guest, DROP], [to_guest, _KNOWN, ACCEPT], [to_guest, DROP]],
+    )
+    elsewhere = nft.match(nft.meta("oifname"), _ANY_UPLINK, "!=")
+    source = nft.match(nft.payload("ip", "saddr"), nft.network(link_range))
+    table.hook(
+        "postrouting",
+        hook="postrouting",
+        priority=100,
+        kind="nat",
+        rules=[[source, elsewhere, {"masquerade": None}]],
+    )
+    return table.commands
