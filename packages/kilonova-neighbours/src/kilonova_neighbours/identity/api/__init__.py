@@ -1,0 +1,1 @@
+"""The identity API on the wire: decode, ask ``app``, encode."""

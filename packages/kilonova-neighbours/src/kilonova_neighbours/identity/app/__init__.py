@@ -1,0 +1,1 @@
+"""What may be asked: the rules of the identity API, without HTTP and without SQL."""

@@ -1,0 +1,1 @@
+"""Plain types of the identity service; imports nothing of ours."""
