@@ -24,7 +24,7 @@ from kilonova_driver.types.inventory import Capabilities, Inventory
 from kilonova_driver.types.orders import Order
 from kilonova_driver.types.settings import DriverSettings
 
-from kilonova_driver_fake import records
+from kilonova_driver_fake import records, witness
 from kilonova_driver_fake.faults import Kind, crash_after
 from kilonova_driver_fake.host import check_spec, make_inventory, read_options
 from kilonova_driver_fake.journal import Journal
@@ -54,6 +54,8 @@ class FakeDriver:
         self._inventory = make_inventory(self._options)
         self._totals = {pool.resource_class: pool.total for pool in self._inventory.pools}
         self._state_dir = Path(settings.state_dir)
+        self._host_name = settings.host_name
+        self._witness = Path(self._options.witness_dir) if self._options.witness_dir else None
         self._journal = Journal(self._state_dir)
         self._misbehaviour = Misbehaviour(self._state_dir)
         self._events: asyncio.Queue[GuestEvent | None] = asyncio.Queue()
@@ -109,6 +111,8 @@ class FakeDriver:
             record = record or records.half_made(order, spec)
             # Refused before anything is written down; decided again afterwards, for a start takes time.
             wished = records.powered(records.reshaped(record, spec), power, time.time())
+            if self._witness:
+                witness.arrive(self._witness, spec.guest_id, self._host_name)
             if wished.boots > record.boots and self._options.boot_seconds:
                 self._journal.write(record)
                 await asyncio.sleep(self._options.boot_seconds)
@@ -141,6 +145,8 @@ class FakeDriver:
             # Also for one that never was here: the build that this undoes may still be on its way.
             if record is not None or order.generation > self._generation(guest_id):
                 self._journal.write(Removed(guest_id=guest_id, generation=order.generation))
+            if self._witness:
+                witness.leave(self._witness, guest_id, self._host_name)
             self._misbehaviour.after("remove_guest", guest_id, record.spec if record else None)
 
     async def events(self) -> AsyncIterator[GuestEvent]:

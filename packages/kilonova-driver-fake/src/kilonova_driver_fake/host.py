@@ -23,7 +23,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     ``inventory_file`` names a JSON file in the shape of ``kilonova_driver.types.inventory.Inventory``, used instead
     of the three sizes. ``boot_seconds`` is how long each start takes. ``control_poll_seconds`` is how often the
-    control file is looked at while nobody calls.
+    control file is looked at while nobody calls. ``witness_dir`` is shared by the hosts of one cloud (``witness.py``).
     """
 
     vcpus: int = 256
@@ -32,6 +32,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     boot_seconds: float = 0.0
     inventory_file: str = ""
     control_poll_seconds: float = 0.25
+    witness_dir: str = ""
 
 
 def read_options(settings: DriverSettings) -> Options:

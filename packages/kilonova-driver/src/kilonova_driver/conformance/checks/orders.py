@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from time import time
 
 import msgspec
 
 from kilonova_driver.conformance.bench import GRACE_SECONDS, Bench
 from kilonova_driver.conformance.verdicts import gone, refused, require, require_power, require_untouched
-from kilonova_driver.driver import Driver, Mode, PowerTarget
+from kilonova_driver.driver import Driver, Mode, Pauses, PowerTarget
 from kilonova_driver.errors import Stale, Transient
 from kilonova_driver.types.guests import Guest, GuestSpec, Power
 from kilonova_driver.types.orders import Order
@@ -146,19 +147,23 @@ async def an_order_past_its_deadline_is_refused(bench: Bench) -> None:
     await gone("looking at it", driver.get_guest(spec.guest_id))
     before = await driver.ensure_guest(with_deadline(bench.order(1), 600), spec, PowerTarget.ON)
     for what, call in late_calls(bench, driver, spec):
-        await refused(what, call, Transient)
+        await refused(what, call(), Transient)
         require_untouched(before, await driver.get_guest(spec.guest_id), f"after {what}")
 
 
-def late_calls(bench: Bench, driver: Driver, spec: GuestSpec) -> list[tuple[str, Awaitable[object]]]:
-    """Every changing call of the duty on a guest that runs, a minute too late."""
-    name, orders = spec.guest_id, [with_deadline(bench.order(2), -60) for _ in range(4)]
-    return [
-        ("a late ensure", driver.ensure_guest(orders[0], spec, PowerTarget.OFF)),
-        ("a late set_power", driver.set_power(orders[1], name, PowerTarget.OFF, Mode.FORCE, GRACE_SECONDS)),
-        ("a late reboot", driver.reboot(orders[2], name, Mode.FORCE, GRACE_SECONDS)),
-        ("a late remove", driver.remove_guest(orders[3], name)),
+def late_calls(bench: Bench, driver: Driver, spec: GuestSpec) -> list[tuple[str, Callable[[], Awaitable[object]]]]:
+    """Every changing call on a guest that runs, a minute too late."""
+    name, late = spec.guest_id, with_deadline(bench.order(2), -60)
+    off, grace = PowerTarget.OFF, GRACE_SECONDS
+    calls: list[tuple[str, Callable[[], Awaitable[object]]]] = [
+        ("a late ensure", partial(driver.ensure_guest, late, spec, off)),
+        ("a late set_power", partial(driver.set_power, late, name, off, Mode.FORCE, grace)),
+        ("a late reboot", partial(driver.reboot, late, name, Mode.FORCE, grace)),
+        ("a late remove", partial(driver.remove_guest, late, name)),
     ]
+    if isinstance(driver, Pauses):
+        calls.append(("a late pause", partial(driver.pause, late, name)))
+    return calls
 
 
 def with_deadline(order: Order, seconds: float) -> Order:
