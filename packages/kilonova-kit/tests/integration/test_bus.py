@@ -269,7 +269,7 @@ async def test_credentials_that_expire_end_the_connection_and_can_be_renewed(clo
 async def test_credentials_of_another_authority_are_refused(cloud: Cloud, tmp_path: Path) -> None:
     stranger = BusAuthority.open(tmp_path / "other")
     with pytest.raises(BusDown, match=r"(?i)authorization"):
-        await cloud.client(stranger.controller_credentials("x"), "x", timeout=10)
+        await cloud.client(stranger.controller_credentials("x"), "x", timeout=5)
 
 
 async def test_after_a_killed_server_traffic_flows_again_and_subscriptions_live_on(cloud: Cloud) -> None:
@@ -291,11 +291,11 @@ async def test_after_a_killed_server_traffic_flows_again_and_subscriptions_live_
 
 
 async def test_a_request_in_flight_fails_at_once_when_the_connection_is_lost(cloud: Cloud) -> None:
-    asked = asyncio.Event()
+    asked, release = asyncio.Event(), asyncio.Event()
 
     async def never(_: BusMessage) -> None:
         asked.set()
-        await asyncio.Event().wait()
+        await release.wait()
 
     controller = await cloud.controller()
     await controller.subscribe("kn.never", never)
@@ -304,6 +304,7 @@ async def test_a_request_in_flight_fails_at_once_when_the_connection_is_lost(clo
     os.kill(cloud.server.pid or 0, signal.SIGKILL)
     with pytest.raises(BusDown):
         await asyncio.wait_for(question, 20)
+    release.set()
 
 
 async def test_publishing_without_a_connection_drops_and_counts(cloud: Cloud) -> None:

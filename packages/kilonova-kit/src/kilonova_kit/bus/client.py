@@ -43,6 +43,7 @@ _DIAL_SECONDS = 10.0
 _PING_SECONDS = 20
 #: Bytes waiting for a server that does not read; below nats-py's own limit, at which it would block the sender.
 _UNSENT_BYTES = 8 * 1024 * 1024
+_HUNG_UP = (UnexpectedEOF, ConnectionResetError, BrokenPipeError)
 _REFUSAL = re.compile(r"permissions violation for (publish|subscription) to \"([^\"]+)\"")
 
 
@@ -256,6 +257,7 @@ class Bus:
 
     def _rise(self, client: Client, connections: int) -> None:
         self._client = client
+        self._trouble = ""
         self._up.set()
         if connections == 1:
             return
@@ -280,8 +282,8 @@ class Bus:
         text = str(problem) or type(problem).__name__
         refusal = _REFUSAL.search(text)
         if refusal is None:
-            # The end of a connection is often told twice: the reason, then that the line is closed.
-            if not (isinstance(problem, UnexpectedEOF) and self._trouble and not self.is_connected):
+            # The server says why and hangs up: what that looks like on the wire must not hide the reason.
+            if not (self._trouble and isinstance(problem, _HUNG_UP)):
                 self._trouble = text
             return
         log.error("bus %s: %s", self.name, text.removeprefix("nats: "))
