@@ -2,6 +2,9 @@
 
 The sockets lie in directories whose names may be longer than a socket address can hold (107 bytes), so both ends
 name them through ``/proc/self/fd``. QEMU serves one client per monitor: a second one waits until the first is gone.
+
+Time limits are ``asyncio.timeout``, never ``wait_for``: that one, in Python 3.11, forgets a cancellation that comes
+together with the answer, and a task that was told to end would go on for ever.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from qemu.qmp import EventListener, ExecuteError, QMPClient, QMPError
 
 #: How long QEMU may take to answer one command.
 ANSWER_SECONDS = 20.0
+HANG_UP_SECONDS = 5.0
 
 # The library reports every lost connection as an error of its own; a guest that ends is no error here.
 logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
@@ -67,6 +71,7 @@ class Monitor:
     def __init__(self, client: QMPClient, listener: EventListener) -> None:
         self._client = client
         self._listener = listener
+        self._closing: asyncio.Task[None] | None = None
 
     @classmethod
     async def connect(cls, path: Path, seconds: float) -> Monitor:
@@ -74,7 +79,8 @@ class Monitor:
         client, listener = QMPClient(path.parent.name), EventListener()
         client.register_listener(listener)
         try:
-            await asyncio.wait_for(client.connect(_dial(path)), seconds)
+            async with asyncio.timeout(seconds):
+                await client.connect(_dial(path))
         except (QMPError, OSError, TimeoutError) as error:
             await _hang_up(client)
             raise Transient(f"QEMU does not answer on {path.name}: {error or 'no answer in time'}") from error
@@ -83,7 +89,8 @@ class Monitor:
     async def ask(self, command: str, arguments: dict[str, object] | None = None) -> Any:
         """Run one command and give its answer. Raises Internal with QEMU's own words, Transient when it is gone."""
         try:
-            return await asyncio.wait_for(self._client.execute(command, arguments), ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._client.execute(command, arguments)
         except ExecuteError as error:
             raise Internal(f"QEMU refused {command}: {error}") from error
         except TimeoutError as error:
@@ -109,10 +116,15 @@ class Monitor:
                 change.cancel()
 
     async def close(self) -> None:
-        await _hang_up(self._client)
+        """Hang up; may be called again, and waits then for the first call's work."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(_hang_up(self._client))
+        # The library must not be cancelled in the middle of this, or it leaves errors that nobody fetches.
+        await asyncio.shield(self._closing)
 
 
 async def _hang_up(client: QMPClient) -> None:
     # disconnect() raises whatever ended the connection before: at this point that is of no interest.
     with contextlib.suppress(QMPError, OSError, EOFError, TimeoutError):
-        await asyncio.wait_for(client.disconnect(), 2.0)
+        async with asyncio.timeout(HANG_UP_SECONDS):
+            await client.disconnect()

@@ -160,7 +160,8 @@ class Watch:
     async def wait(self, seconds: float) -> bool:
         """Wait for the end; False when it has not come in time."""
         try:
-            await asyncio.wait_for(self.ended.wait(), max(seconds, 0.0))
+            async with asyncio.timeout(max(seconds, 0.0)):
+                await self.ended.wait()
         except TimeoutError:
             return False
         return True

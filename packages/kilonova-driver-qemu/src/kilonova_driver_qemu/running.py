@@ -110,4 +110,6 @@ class Running:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._monitor is not None:
+            await self._monitor.close()
         self.watch.close()
