@@ -1,0 +1,1 @@
+"""Speaks to host agents over NATS: steps and questions out, reports in."""

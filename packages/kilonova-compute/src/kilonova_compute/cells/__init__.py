@@ -1,0 +1,1 @@
+"""Which cell holds what, and the way to it."""

@@ -5,8 +5,8 @@
                   └─► undoing ──► failed   (or running again, on another host)
 
 The journal has one line per step of the present attempt. A crash may repeat a step or leave it half done: every do and
-undo is idempotent. No code is replayed: only the step names and their states count, so a step in flight may not be renamed,
-removed or reordered; a new action name is made instead.
+undo is idempotent. No code is replayed: only the step names and their states count, so a step in flight may not be
+renamed, removed or reordered; a new action name is made instead.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A server: what was asked for, where it lives, and how it stands.
 
 ``vm_state`` is what the server is, ``task_state`` what is being done to it, ``power`` what its guest was last seen as;
-the public ``status`` is derived from the three (nova, api/openstack/common.py, ``_STATE_MAP``). Only actions and the power
-reconciler change them, each in one transaction with the action's own rows.
+the public ``status`` is derived from the three (nova, api/openstack/common.py, ``_STATE_MAP``). Only actions and the
+power reconciler change them, each in one transaction with the action's own rows.
 
            create            stop              delete
     (none) ──────► BUILDING ─► ACTIVE ◄──────► STOPPED ─────► DELETED

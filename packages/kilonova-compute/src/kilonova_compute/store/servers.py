@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import msgspec
 from kilonova_kit.database import Connection
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.engine import Row
 
 from kilonova_compute.model.servers import Server
 from kilonova_compute.store.tables import outbox, servers
@@ -79,12 +78,13 @@ def existing(tx: Connection, server_ids: Sequence[str]) -> set[str]:
     return set(tx.execute(select(servers.c.id).where(where)).scalars())
 
 
-def announced(tx: Connection, most: int) -> tuple[Sequence[Row[tuple[int, str]]], list[tuple[Server, int]]]:
-    """The oldest lines of the outbox, and the servers they speak of, each once with its revision."""
+def announced(tx: Connection, most: int) -> tuple[list[int], list[tuple[Server, int]]]:
+    """The numbers of the outbox's oldest lines, and the servers they speak of, each once with its revision."""
     lines = tx.execute(select(outbox.c.number, outbox.c.server_id).order_by(outbox.c.number).limit(most)).all()
     ids = {line.server_id for line in lines}
+    numbers = [line.number for line in lines]
     rows = tx.execute(select(servers.c.record, servers.c.revision).where(servers.c.id.in_(ids))) if ids else ()
-    return lines, [(decode(row.record), row.revision) for row in rows]
+    return numbers, [(decode(row.record), row.revision) for row in rows]
 
 
 def forget_announced(tx: Connection, numbers: Sequence[int]) -> None:

@@ -1,7 +1,8 @@
 """The tables: ``GLOBAL`` in the one global database, ``CELL`` in every cell's.
 
-A resource is kept whole as JSON in ``record``; the other columns are those that are searched, sorted or compared. Expand
-(kilonova_kit.database.schema) creates what is missing; a column may be added only nullable or with a server default.
+A resource is kept whole as JSON in ``record``; the other columns are those that are searched, sorted or compared.
+Expand (kilonova_kit.database.schema) creates what is missing; a column may be added only nullable
+or with a server default.
 """
 
 from __future__ import annotations

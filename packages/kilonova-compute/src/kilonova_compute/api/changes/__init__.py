@@ -1,0 +1,1 @@
+"""One module per microversion that changes a shape; its docstring is the public note."""

@@ -1,0 +1,92 @@
+"""From a server to the wish that its host gets: disks by the flavor, ports as the network service says, metadata."""
+
+from __future__ import annotations
+
+import base64
+
+from kilonova_messages.wishes import GuestMetadata, GuestWish, ImageSource, PortWiring, WishedDisk
+
+from kilonova_compute.actions.steps import Context, StepFailed
+from kilonova_compute.model.servers import ImageSnapshot, Server
+
+_FORMATS = {"raw": "raw", "qcow2": "qcow2", "ami": "raw", "aki": "raw", "ari": "raw", "iso": "raw"}
+
+
+async def wish_for(context: Context) -> GuestWish:
+    """The whole wish for the server's guest on its present host. Raises StepFailed, Unavailable."""
+    server = context.server
+    network = context.services.network
+    ports = await network.wirings(await network.ports_of(server.id), server.hostname)
+    flavor = server.flavor
+    return GuestWish(
+        guest_id=server.id,
+        name=server.name,
+        vcpus=flavor.vcpus,
+        memory_mib=flavor.ram,
+        disks=_disks(context),
+        ports=_in_order(ports, server),
+        metadata=metadata_of(server),
+        config_drive=server.config_drive,
+        properties={**flavor.extra_specs, **(server.image.properties if server.image else {})},
+    )
+
+
+def _in_order(ports: tuple[PortWiring, ...], server: Server) -> tuple[PortWiring, ...]:
+    """The ports in the order that the server shows its addresses in: the first one is eth0."""
+    order = {address.port_id: place for place, address in reversed(list(enumerate(server.addresses)))}
+    return tuple(sorted(ports, key=lambda port: order.get(port.port_id, len(order))))
+
+
+def _disks(context: Context) -> tuple[WishedDisk, ...]:
+    server = context.server
+    flavor = server.flavor
+    size = server.root_disk_gib if server.root_disk_gib is not None else flavor.disk
+    source = image_source(context, server.image) if server.image else None
+    disks = [WishedDisk(name="root", size_gib=size, image=source, boot_index=0)]
+    if flavor.ephemeral:
+        disks.append(WishedDisk(name="ephemeral0", size_gib=flavor.ephemeral))
+    if flavor.swap:
+        disks.append(WishedDisk(name="swap", size_mib=flavor.swap))
+    return tuple(disks)
+
+
+def image_source(context: Context, image: ImageSnapshot) -> ImageSource:
+    """Where the host gets the image, with a ticket for just this image and host."""
+    if image.disk_format not in _FORMATS:
+        raise StepFailed("invalid_spec", f"image {image.image_id} has the format {image.disk_format}: use raw or qcow2")
+    host_id = context.server.host_id or ""
+    return ImageSource(
+        image_id=image.image_id,
+        path=f"/compute/host-images/{image.image_id}",
+        ticket=context.services.image_ticket(image.image_id, host_id),
+        size_bytes=image.size_bytes,
+        digest_algorithm=image.digest_algorithm,
+        digest=image.digest,
+        format=_FORMATS[image.disk_format],
+        virtual_size_bytes=image.virtual_size_bytes,
+    )
+
+
+def metadata_of(server: Server) -> GuestMetadata:
+    """What the guest is told of itself."""
+    image = server.image
+    return GuestMetadata(
+        server_id=server.id,
+        name=server.name,
+        hostname=server.hostname,
+        project_id=server.project_id,
+        user_id=server.user_id,
+        availability_zone=server.availability_zone or "nova",
+        launch_index=server.launch_index,
+        public_keys={server.key_name: server.public_key} if server.key_name and server.public_key else {},
+        meta=server.metadata,
+        admin_password=server.admin_password,
+        user_data=base64.b64decode(server.user_data) if server.user_data else b"",
+        instance_type=server.flavor.name,
+        image_id=image.image_id if image else "",
+        kernel_id=image.properties.get("kernel_id", "") if image else "",
+        ramdisk_id=image.properties.get("ramdisk_id", "") if image else "",
+        reservation_id=server.reservation_id,
+        security_groups=server.security_groups,
+        tags=server.tags,
+    )

@@ -1,0 +1,61 @@
+"""What every function of ``app`` gets: the cells, the engine, the neighbours, the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from kilonova_kit.clock import Clock
+
+from kilonova_compute.actions.engine import Engine
+from kilonova_compute.agents.requests import HostLink
+from kilonova_compute.cells.cells import Cell, Cells
+from kilonova_compute.cells.index import IndexCarrier
+from kilonova_compute.external.image import ImageService
+from kilonova_compute.external.network import NetworkService
+from kilonova_compute.external.placement import PlacementService
+from kilonova_compute.model.hosts import Host
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a project may have; -1 means as much as it likes."""
+
+    instances: int = -1
+    cores: int = -1
+    ram: int = -1
+    key_pairs: int = 100
+    metadata_items: int = 128
+    server_groups: int = 10
+    server_group_members: int = 10
+    injected_files: int = 5
+    injected_file_content_bytes: int = 10240
+    injected_file_path_bytes: int = 255
+
+
+@dataclass(slots=True, kw_only=True)
+class Compute:
+    """The control plane's parts, put together by ``service.py``."""
+
+    cells: Cells
+    carriers: Mapping[str, IndexCarrier]
+    engine: Engine
+    links: HostLink
+    placement: PlacementService
+    network: NetworkService
+    image: ImageService
+    clock: Clock
+    limits: Limits
+    image_ticket: Callable[[str, str], str]
+    #: The longest page of any list.
+    page_limit: int = 1000
+    #: Hosts as they were last heard, by id: the live view, kept by the reconciler of hosts.
+    hosts: dict[str, Host] = field(default_factory=dict)
+
+    def announce(self, cell: Cell) -> None:
+        """Something of this cell changed: carry it to the index."""
+        self.carriers[cell.name].wake()
+
+    async def announced(self, cell: Cell) -> None:
+        """Wait until the index has what was committed, so that whoever asked sees it in lists."""
+        await self.carriers[cell.name].flush()

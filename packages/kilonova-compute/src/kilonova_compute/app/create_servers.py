@@ -1,0 +1,322 @@
+"""Create servers: all is checked while the client waits, the resources are claimed, then the work is written down.
+
+checks ─► request written ─► claim held ─┬─► server + action in the claim's cell ─► 202, and the action goes on
+                                         └─ refused ─► server in cell0, ERROR, the explanation as its fault
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+from kilonova_kit.database import Connection
+from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound
+from kilonova_kit.http.identity import Identity
+from kilonova_kit.ids import new_uuid
+
+from kilonova_compute.actions.create_server import claim_id_of
+from kilonova_compute.app import servers as app
+from kilonova_compute.app.compute import Compute
+from kilonova_compute.cells.cells import CELL0
+from kilonova_compute.external.image import snapshot_of
+from kilonova_compute.external.placement import Refused
+from kilonova_compute.model.actions import ActionRecord
+from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
+from kilonova_compute.model.servers import Fault, FlavorSnapshot, ImageSnapshot, Server, VmState, WantedNetwork
+from kilonova_compute.store import actions as action_store
+from kilonova_compute.store import requests as request_store
+from kilonova_compute.store import servers as store
+
+_GIB = 1024**3
+
+
+class CreateWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a create request asks for, in words without versions. ``networks`` None means that it said nothing."""
+
+    name: str
+    flavor: FlavorSnapshot
+    image_id: str | None
+    networks: tuple[WantedNetwork, ...] | None = None
+    network_mode: str = ""  # "auto" or "none"
+    count_min: int = 1
+    count_max: int = 1
+    description: str | None = None
+    hostname: str | None = None
+    key_name: str | None = None
+    key_type: str = "ssh"
+    public_key: str = ""
+    metadata: dict[str, str] = {}
+    tags: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    user_data: str | None = None
+    config_drive: bool = False
+    config_drive_text: str = ""
+    availability_zone: str | None = None
+    host: str | None = None
+    access_ip_v4: str = ""
+    access_ip_v6: str = ""
+    disk_config: str = "MANUAL"
+    scheduler_hints: dict[str, list[str]] = {}
+    admin_password: str = ""
+    trusted_certs: tuple[str, ...] | None = None
+
+
+async def create(compute: Compute, identity: Identity, wish: CreateWish, request_id: str) -> list[Server]:
+    """Check, claim and write down; the servers in the order of their launch indexes."""
+    project_id = identity.project_id
+    if project_id is None:
+        raise Forbidden("A server needs a project: use a token with a project scope.")
+    flavor = wish.flavor
+    await app.check_room(compute, project_id, wish.count_max, flavor.vcpus, flavor.ram)
+    image = await _image(compute, identity, wish)
+    wish = msgspec.structs.replace(wish, networks=await _networks(compute, identity, wish))
+    groups = await _groups(compute, identity, wish)
+    servers = _servers(compute, identity, wish, image, project_id)
+    requests = {server.id: _request(server, wish) for server in servers}
+    await compute.cells.database.write(lambda tx: request_store.add(tx, list(requests.values()), compute.clock()))
+    try:
+        places = await compute.placement.claim({claim_id_of(one, 1): asked for one, asked in requests.items()})
+    except Refused as refused:
+        return await _write_refused(compute, identity, servers, refused.message, request_id)
+    placed = [_in_cell(server, places[claim_id_of(server.id, 1)]) for server in servers]
+    given = {server.id: _input(requests[server.id], groups) for server in placed}
+    await _write(compute, identity, placed, given, request_id)
+    return placed
+
+
+# --- checks
+
+
+async def _image(compute: Compute, identity: Identity, wish: CreateWish) -> ImageSnapshot | None:
+    if wish.image_id is None:
+        return None
+    try:
+        found = await compute.image.show(wish.image_id, identity.token)
+    except NotFound as error:
+        raise BadRequest(f"Can not find requested image: {wish.image_id}") from error
+    if found["status"] != "active":
+        raise BadRequest(f"Image {wish.image_id} is not active.")
+    image, flavor = snapshot_of(found), wish.flavor
+    if flavor.ram < image.min_ram:
+        raise BadRequest("Flavor's memory is too small for requested image.")
+    _check_disk(identity, image, flavor)
+    return image
+
+
+def _check_disk(identity: Identity, image: ImageSnapshot, flavor: FlavorSnapshot) -> None:
+    if flavor.disk == 0:
+        if not identity.is_admin:
+            raise Forbidden("Only volume-backed servers are allowed for flavors with zero disk. ")
+        return
+    needed = max(image.virtual_size_bytes, image.size_bytes)
+    if needed > flavor.disk * _GIB:
+        raise BadRequest(
+            "Flavor's disk is too small for requested image. "
+            f"Flavor disk is {flavor.disk * _GIB} bytes, image is {needed} bytes."
+        )
+    if image.min_disk > flavor.disk:
+        raise BadRequest(
+            "Flavor's disk is smaller than the minimum size specified in image metadata. "
+            f"Flavor disk is {flavor.disk * _GIB} bytes, minimum size is {image.min_disk * _GIB} bytes."
+        )
+
+
+async def _networks(compute: Compute, identity: Identity, wish: CreateWish) -> tuple[WantedNetwork, ...]:
+    """The networks in order, each existing and usable by the project."""
+    if wish.network_mode == "none":
+        return ()
+    if wish.networks:
+        return await _checked_networks(compute, identity, wish)
+    found = await compute.network.usable_networks(identity.token, identity.project_id or "")
+    usable = [network for network in found if network["subnets"]]
+    if len(usable) > 1 and wish.network_mode != "auto":
+        raise Conflict("Multiple possible networks found, use a Network ID to be more specific.")
+    if not usable and wish.network_mode == "auto":
+        raise BadRequest("Unable to automatically allocate a network for project: it has none, and none is shared.")
+    return tuple(WantedNetwork(network_id=network["id"]) for network in usable[:1])
+
+
+async def _checked_networks(compute: Compute, identity: Identity, wish: CreateWish) -> tuple[WantedNetwork, ...]:
+    wanted = wish.networks or ()
+    ids = [one.network_id for one in wanted if one.network_id]
+    found = await compute.network.networks(identity.token, ids) if ids else {}
+    for one in wanted:
+        if one.port_id:
+            await _check_port(compute, identity, one.port_id, wish)
+            continue
+        network = found.get(one.network_id)
+        if network is None:
+            raise BadRequest(f"Network {one.network_id} could not be found.")
+        if network.get("router:external") and not network.get("shared") and not identity.is_admin:
+            raise Forbidden(f"It is not allowed to create an interface on external network {one.network_id}")
+        if not network["subnets"]:
+            raise BadRequest(f"Network {one.network_id} requires a subnet in order to boot instances on.")
+        if one.fixed_ip and wish.count_max > 1:
+            raise BadRequest("max_count cannot be greater than 1 if an fixed_ip is specified.")
+    return wanted
+
+
+async def _check_port(compute: Compute, identity: Identity, port_id: str, wish: CreateWish) -> None:
+    if wish.count_max > 1:
+        raise BadRequest("Multiple instances cannot be created with a given port")
+    port = await compute.network.port(port_id, identity.token)
+    if port is None:
+        raise BadRequest(f"Port id {port_id} could not be found.")
+    if port.device_id:
+        raise Conflict(f"Port {port_id} is still in use.")
+    if not port.fixed_ips:
+        raise BadRequest(f"Port {port_id} requires a FixedIP in order to be used.")
+
+
+async def _groups(compute: Compute, identity: Identity, wish: CreateWish) -> list[str]:
+    names = [name for name in wish.security_groups if name != "default"]
+    ids = await compute.network.security_group_ids(identity.token, identity.project_id or "", names)
+    if names and "default" in wish.security_groups:
+        ids += await compute.network.security_group_ids(identity.token, identity.project_id or "", ["default"])
+    return ids
+
+
+# --- records
+
+
+def _servers(
+    compute: Compute, identity: Identity, wish: CreateWish, image: ImageSnapshot | None, project_id: str
+) -> list[Server]:
+    now, reservation = compute.clock(), f"r-{new_uuid()[:8]}"
+    zone, host = _zone_and_host(wish)
+    servers = []
+    for number in range(wish.count_max):
+        server_id = new_uuid()
+        name = f"{wish.name}-{number + 1}" if wish.count_max > 1 else wish.name
+        hostname = wish.hostname if wish.hostname is not None else hostname_of(name, server_id)
+        if wish.hostname is not None and wish.count_max > 1:
+            hostname = f"{wish.hostname}-{number + 1}"
+        servers.append(
+            Server(
+                id=server_id,
+                cell=CELL0,
+                project_id=project_id,
+                user_id=identity.user_id,
+                name=name,
+                hostname=hostname,
+                created_at=now,
+                updated_at=now,
+                flavor=wish.flavor,
+                image=image,
+                description=wish.description,
+                wanted_zone=zone,
+                wanted_host=host,
+                launch_index=number,
+                reservation_id=reservation,
+                key_name=wish.key_name,
+                key_type=wish.key_type,
+                public_key=wish.public_key,
+                metadata=wish.metadata,
+                tags=wish.tags,
+                scheduler_hints=wish.scheduler_hints,
+                security_groups=wish.security_groups or ("default",),
+                networks=wish.networks or (),
+                network_mode=wish.network_mode,
+                access_ip_v4=wish.access_ip_v4,
+                access_ip_v6=wish.access_ip_v6,
+                user_data=wish.user_data,
+                config_drive=wish.config_drive,
+                config_drive_text=wish.config_drive_text,
+                disk_config=wish.disk_config,
+                trusted_certs=wish.trusted_certs,
+                admin_password=wish.admin_password,
+            )
+        )
+    return servers
+
+
+def hostname_of(name: str, server_id: str) -> str:
+    """A name made fit for a host (nova, utils.sanitize_hostname), ``Server-<uuid>`` where nothing is left of it."""
+    kept = re.sub(r"[ _.]", "-", name.encode("ascii", "ignore").decode())
+    kept = re.sub(r"[^A-Za-z0-9-]", "", kept).lower().strip("-")[:63].strip("-")
+    return kept or f"Server-{server_id}"
+
+
+def _zone_and_host(wish: CreateWish) -> tuple[str | None, str | None]:
+    """``zone:host[:node]`` of old, or the zone and the host of today."""
+    zone, _, rest = (wish.availability_zone or "").partition(":")
+    host = rest.partition(":")[0] or rest.partition(":")[2]
+    return zone or None, wish.host or host or None
+
+
+def _request(server: Server, wish: CreateWish) -> ServerRequest:
+    flavor = wish.flavor
+    disk = flavor.disk + flavor.ephemeral + -(-flavor.swap // 1024)
+    amounts = {"VCPU": flavor.vcpus, "MEMORY_MB": flavor.ram, "DISK_GB": disk}
+    return ServerRequest(
+        server_id=server.id,
+        project_id=server.project_id,
+        user_id=server.user_id,
+        resources={name: amount for name, amount in amounts.items() if amount},
+        flavor=flavor.name,
+        zone=server.wanted_zone or "",
+        host=server.wanted_host or "",
+        image_id=server.image.image_id if server.image else "",
+    )
+
+
+def _input(request: ServerRequest, groups: Sequence[str]) -> dict[str, Any]:
+    return {"request": msgspec.to_builtins(request), "security_group_ids": list(groups)}
+
+
+def _in_cell(server: Server, place: ClaimedPlace) -> Server:
+    return msgspec.structs.replace(server, cell=place.cell, claim_id=place.claim_id)
+
+
+# --- writing
+
+
+async def _write(
+    compute: Compute,
+    identity: Identity,
+    servers: Sequence[Server],
+    given: Mapping[str, dict[str, Any]],
+    request_id: str,
+) -> None:
+    """Servers with their actions, one transaction per cell; then the engine is woken and the index fed."""
+    by_cell: dict[str, list[tuple[Server, ActionRecord]]] = defaultdict(list)
+    begun = compute.engine.action("create").begun
+    for server in servers:
+        record = app.new_record(compute, identity, server, "create", request_id, given[server.id])
+        by_cell[server.cell].append((begun(server), record))
+    for name, pairs in by_cell.items():
+        cell = compute.cells.get(name)
+        await cell.database.write(partial(_write_all, compute=compute, pairs=pairs))
+        for _, record in pairs:
+            compute.engine.wake(cell, record.id)
+        await compute.announced(cell)
+
+
+def _write_all(tx: Connection, compute: Compute, pairs: Sequence[tuple[Server, ActionRecord]]) -> None:
+    held_until = compute.clock() + 60.0
+    for server, record in pairs:
+        store.add(tx, server)
+        action_store.open_action(tx, record, holder=compute.engine.holder, held_until=held_until)
+
+
+async def _write_refused(
+    compute: Compute, identity: Identity, servers: Sequence[Server], why: str, request_id: str
+) -> list[Server]:
+    """Servers that found no host live in cell0, in ERROR, and say why."""
+    cell, now = compute.cells.get(CELL0), compute.clock()
+    fault = Fault(code=500, message=why, created_at=now, details="no_host")
+    failed = [msgspec.structs.replace(one, vm_state=VmState.ERROR, fault=fault) for one in servers]
+
+    def write(tx: Connection) -> None:
+        for server in failed:
+            store.add(tx, server)
+            record = app.new_record(compute, identity, server, "create", request_id, {})
+            action_store.add_closed(tx, app.closed_as_failed(record, why, now))
+
+    await cell.database.write(write)
+    await compute.announced(cell)
+    return failed

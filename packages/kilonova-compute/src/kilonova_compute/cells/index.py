@@ -1,0 +1,89 @@
+"""From the cells' outboxes to the server index: one carrier per cell, that never stops.
+
+A line leaves the outbox only after the index has it; a crash between the two repeats the entry, which is harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from kilonova_kit.database import Connection, Database
+from kilonova_kit.errors import Unavailable
+
+from kilonova_compute.cells.cells import Cell
+from kilonova_compute.model.servers import Server
+from kilonova_compute.store import index
+from kilonova_compute.store import servers as store
+
+log = logging.getLogger(__name__)
+
+_BATCH = 500
+
+
+class IndexCarrier:
+    """Carries one cell's changes to the index. ``flush`` waits until what was written before it is there."""
+
+    def __init__(self, cell: Cell, index_database: Database) -> None:
+        self._cell, self._index = cell, index_database
+        self._wake = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"index-{self._cell.name}")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def flush(self) -> None:
+        """Return when everything committed before this call is in the index."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        self._wake.set()
+        await done
+
+    async def _run(self) -> None:
+        while True:
+            waiting, self._waiting = self._waiting, []
+            try:
+                while await self._carry():
+                    pass
+            except Unavailable as error:
+                log.warning("the index of cell %s lags: %s", self._cell.name, error.message)
+                self._waiting = waiting + self._waiting
+                await asyncio.sleep(1.0)
+                continue
+            for done in waiting:
+                if not done.done():
+                    done.set_result(None)
+            if not self._waiting:
+                await self._pause()
+
+    async def _pause(self) -> None:
+        """Until woken, or for a while: another controller may have written to the outbox."""
+        try:
+            await asyncio.wait_for(self._wake.wait(), 5.0)
+        except TimeoutError:
+            return
+        finally:
+            self._wake.clear()
+
+    async def _carry(self) -> bool:
+        """One batch; whether there may be more."""
+        numbers, servers = await self._cell.database.read(lambda tx: store.announced(tx, _BATCH))
+        if not numbers:
+            return False
+        await self._index.write(lambda tx: _enter(tx, servers))
+        await self._cell.database.write(lambda tx: store.forget_announced(tx, numbers))
+        return len(numbers) == _BATCH
+
+
+def _enter(tx: Connection, servers: list[tuple[Server, int]]) -> None:
+    for server, revision in servers:
+        index.put(tx, server, revision)

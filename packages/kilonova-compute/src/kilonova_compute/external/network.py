@@ -1,0 +1,254 @@
+"""The network service, through its public API: ours in this process, or a real Neutron by URL.
+
+The control plane speaks with its own token, so an action can go on long after the user's token has expired; what a user
+may use is asked with the user's token when the request comes in. Networks, subnets and security groups are remembered
+for a moment, until ``forget`` (the network service said that something changed) or a few seconds are over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from kilonova_kit.clock import Clock, system_clock
+from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound, QuotaExceeded, Unavailable
+from kilonova_kit.http.client import Reply, ServiceClient
+from kilonova_messages.wishes import AddressPair, FirewallRule, FixedIp, HostRoute, PortWiring, WiredSubnet
+
+from kilonova_compute.model.servers import Address
+
+_REMEMBER_SECONDS = 3.0
+_ERRORS = {400: BadRequest, 403: Forbidden, 404: NotFound, 409: Conflict}
+
+
+class Port(msgspec.Struct, frozen=True, kw_only=True):
+    """What compute needs of a port; the rest is the network service's business."""
+
+    id: str
+    network_id: str
+    mac_address: str
+    project_id: str = ""
+    device_id: str = ""
+    device_owner: str = ""
+    admin_state_up: bool = True
+    status: str = ""
+    name: str = ""
+    fixed_ips: list[dict[str, str]] = []
+    security_groups: list[str] = []
+    allowed_address_pairs: list[dict[str, str]] = []
+    port_security_enabled: bool = True
+    binding_host: str = msgspec.field(name="binding:host_id", default="")
+    binding_profile: dict[str, Any] = msgspec.field(name="binding:profile", default_factory=dict)
+
+
+def _checked(reply: Reply, what: str) -> Any:
+    """The body, or the neighbour's refusal as an error of our own family."""
+    if reply.ok:
+        return reply.json()
+    message = reply.message()
+    if reply.status == 409 and '"OverQuota"' in reply.body.decode(errors="replace"):
+        raise QuotaExceeded(message)
+    if reply.status in _ERRORS:
+        raise _ERRORS[reply.status](message)
+    raise Unavailable(f"the network service could not {what}: {message}")
+
+
+class NetworkService:
+    """Ports for servers, and what hosts must know to wire them."""
+
+    def __init__(self, client: ServiceClient, clock: Clock = system_clock) -> None:
+        self._client, self._clock = client, clock
+        self._known: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
+
+    def forget(self) -> None:
+        """Something changed over there: ask anew."""
+        self._known.clear()
+
+    async def _list(self, resource: str, query: Mapping[str, Any], token: str | None = None) -> list[dict[str, Any]]:
+        reply = await self._client.request("GET", f"/v2.0/{resource}", query=query, token=token)
+        body: dict[str, list[dict[str, Any]]] = _checked(reply, f"list {resource}")
+        return body[resource.replace("-", "_")]
+
+    async def _remembered(self, resource: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """These things by id, asked in one call for those that are not fresh in memory."""
+        now, found, missing = self._clock(), dict[str, dict[str, Any]](), list[str]()
+        for one in dict.fromkeys(ids):
+            until, known = self._known.get((resource, one), (0.0, {}))
+            if until > now:
+                found[one] = known
+            else:
+                missing.append(one)
+        if missing:
+            for item in await self._list(resource, {"id": missing}):
+                self._known[resource, item["id"]] = (now + _REMEMBER_SECONDS, item)
+                found[item["id"]] = item
+        return found
+
+    # --- what a request may use
+
+    async def usable_networks(self, token: str, project_id: str) -> list[dict[str, Any]]:
+        """The project's own networks, then the shared ones: what a server gets when it names none."""
+        visible = await self._list("networks", {}, token)
+        own = [network for network in visible if network["project_id"] == project_id]
+        shared = [network for network in visible if network["shared"] and network["project_id"] != project_id]
+        return [network for network in (own or shared) if not network.get("router:external")]
+
+    async def networks(self, token: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        return {network["id"]: network for network in await self._list("networks", {"id": list(ids)}, token)}
+
+    async def port(self, port_id: str, token: str | None = None) -> Port | None:
+        reply = await self._client.request("GET", f"/v2.0/ports/{port_id}", token=token)
+        if reply.status == 404:
+            return None
+        return msgspec.convert(_checked(reply, "show a port")["port"], Port)
+
+    async def security_group_ids(self, token: str, project_id: str, names: Sequence[str]) -> list[str]:
+        """Names or ids to ids. Raises BadRequest for one that is not there or not unique, as the compute API does."""
+        if not names:
+            return []
+        groups = await self._list("security-groups", {"fields": ["id", "name"], "project_id": project_id}, token)
+        return [_one_group(name, groups) for name in dict.fromkeys(names)]
+
+    # --- ports of servers
+
+    async def ports_of(self, server_id: str) -> list[Port]:
+        return msgspec.convert(await self._list("ports", {"device_id": server_id}), list[Port])
+
+    async def ports_on_host(self, host: str) -> list[Port]:
+        return msgspec.convert(await self._list("ports", {"binding:host_id": host}), list[Port])
+
+    async def compute_ports(self) -> list[Port]:
+        """Every port that belongs to a server, of every project."""
+        fields = ["id", "network_id", "mac_address", "device_id", "device_owner", "project_id"]
+        ports = msgspec.convert(await self._list("ports", {"fields": fields}), list[Port])
+        return [port for port in ports if port.device_owner.startswith("compute:")]
+
+    async def create_port(self, values: Mapping[str, Any]) -> Port:
+        reply = await self._client.request("POST", "/v2.0/ports", json={"port": values})
+        return msgspec.convert(_checked(reply, "create a port")["port"], Port)
+
+    async def update_port(self, port_id: str, values: Mapping[str, Any]) -> Port:
+        reply = await self._client.request("PUT", f"/v2.0/ports/{port_id}", json={"port": values})
+        return msgspec.convert(_checked(reply, "update a port")["port"], Port)
+
+    async def delete_port(self, port_id: str) -> None:
+        """Delete a port; gone is success."""
+        reply = await self._client.request("DELETE", f"/v2.0/ports/{port_id}")
+        if reply.status != 404:
+            _checked(reply, "delete a port")
+
+    async def addresses(self, ports: Sequence[Port]) -> tuple[Address, ...]:
+        """The ports' fixed addresses as the servers API shows them, in the ports' order."""
+        networks = await self._remembered("networks", (port.network_id for port in ports))
+        return tuple(
+            Address(
+                ip_address=fixed["ip_address"],
+                version=6 if ":" in fixed["ip_address"] else 4,
+                mac=port.mac_address,
+                network_id=port.network_id,
+                network_name=networks.get(port.network_id, {}).get("name", ""),
+                port_id=port.id,
+            )
+            for port in ports
+            for fixed in port.fixed_ips
+        )
+
+    # --- wiring
+
+    async def wirings(self, ports: Sequence[Port], hostname: str = "") -> tuple[PortWiring, ...]:
+        """Everything a host needs to wire these ports, remote groups resolved to addresses."""
+        networks = await self._remembered("networks", (port.network_id for port in ports))
+        subnet_ids = (one for network in networks.values() for one in network.get("subnets", ()))
+        subnets = await self._remembered("subnets", subnet_ids)
+        groups = await self._remembered("security-groups", (one for port in ports for one in port.security_groups))
+        members = await self._members(groups.values())
+        return tuple(
+            _wiring(port, networks.get(port.network_id, {}), subnets, groups, members, hostname) for port in ports
+        )
+
+    async def _members(self, groups: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+        """The addresses of each security group that some rule names as its remote group."""
+        rules = (rule for group in groups for rule in group.get("security_group_rules", ()))
+        remote = {rule["remote_group_id"] for rule in rules if rule.get("remote_group_id")}
+        found = dict[str, tuple[str, ...]]()
+        for group in sorted(remote):
+            until, known = self._known.get(("members", group), (0.0, {}))
+            if until <= self._clock():
+                ports = await self._list("ports", {"security_groups": group, "fields": ["fixed_ips"]})
+                known = {"addresses": sorted(ip["ip_address"] for port in ports for ip in port["fixed_ips"])}
+                self._known["members", group] = (self._clock() + _REMEMBER_SECONDS, known)
+            found[group] = tuple(_as_cidr(address) for address in known["addresses"])
+        return found
+
+
+def _one_group(name: str, groups: Sequence[Mapping[str, Any]]) -> str:
+    if any(group["id"] == name for group in groups):
+        return name
+    found = [str(group["id"]) for group in groups if group["name"] == name]
+    if not found:
+        raise BadRequest(f"Security group {name} not found for this project.")
+    if len(found) > 1:
+        raise Conflict(f"Multiple security groups found matching '{name}'. Use an ID to be more specific.")
+    return found[0]
+
+
+def _as_cidr(address: str) -> str:
+    return f"{address}/128" if ":" in address else f"{address}/32"
+
+
+def _wiring(
+    port: Port,
+    network: Mapping[str, Any],
+    subnets: Mapping[str, Mapping[str, Any]],
+    groups: Mapping[str, Mapping[str, Any]],
+    members: Mapping[str, tuple[str, ...]],
+    hostname: str,
+) -> PortWiring:
+    rules = [rule for one in port.security_groups for rule in groups.get(one, {}).get("security_group_rules", ())]
+    return PortWiring(
+        port_id=port.id,
+        network_id=port.network_id,
+        mac=port.mac_address,
+        mtu=network.get("mtu") or 1500,
+        hostname=hostname,
+        fixed_ips=tuple(FixedIp(subnet_id=ip["subnet_id"], ip_address=ip["ip_address"]) for ip in port.fixed_ips),
+        subnets=tuple(_subnet(subnets[one]) for one in network.get("subnets", ()) if one in subnets),
+        rules=tuple(_rule(rule, members) for rule in rules),
+        allowed_pairs=tuple(
+            AddressPair(ip_address=pair["ip_address"], mac_address=pair.get("mac_address") or port.mac_address)
+            for pair in port.allowed_address_pairs
+        ),
+        unrestricted=not port.port_security_enabled,
+        admin_state_up=port.admin_state_up,
+    )
+
+
+def _subnet(subnet: Mapping[str, Any]) -> WiredSubnet:
+    return WiredSubnet(
+        subnet_id=subnet["id"],
+        cidr=subnet["cidr"],
+        ip_version=subnet["ip_version"],
+        gateway_ip=subnet.get("gateway_ip") or "",
+        enable_dhcp=subnet.get("enable_dhcp", True),
+        dns_nameservers=tuple(subnet.get("dns_nameservers") or ()),
+        host_routes=tuple(
+            HostRoute(destination=route["destination"], nexthop=route["nexthop"])
+            for route in subnet.get("host_routes") or ()
+        ),
+    )
+
+
+def _rule(rule: Mapping[str, Any], members: Mapping[str, tuple[str, ...]]) -> FirewallRule:
+    remote = rule.get("remote_ip_prefix")
+    cidrs: tuple[str, ...] = (str(remote),) if remote else ()
+    if rule.get("remote_group_id"):
+        cidrs = members.get(rule["remote_group_id"], ()) or ("0.0.0.0/32",)  # an empty group lets nobody in
+    return FirewallRule(
+        direction=rule["direction"],
+        ethertype=rule["ethertype"],
+        protocol=str(rule["protocol"] or ""),
+        port_min=-1 if rule["port_range_min"] is None else rule["port_range_min"],
+        port_max=-1 if rule["port_range_max"] is None else rule["port_range_max"],
+        remote_cidrs=cidrs,
+    )

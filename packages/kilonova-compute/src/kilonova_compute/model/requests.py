@@ -1,0 +1,35 @@
+"""A request as it is written down: what was asked for, whether or not a flavor was part of it.
+
+It persists beside the server; resize, migrate and evacuate start from it. ``flavor`` is a preset that was expanded.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one server asks of placement. Memory in MiB, disk in GiB; hosts and zones by name."""
+
+    server_id: str
+    project_id: str
+    user_id: str
+    resources: dict[str, int]
+    flavor: str = ""
+    required_traits: tuple[str, ...] = ()
+    forbidden_traits: tuple[str, ...] = ()
+    zone: str = ""
+    host: str = ""
+    cell: str = ""
+    image_id: str = ""
+    not_hosts: tuple[str, ...] = ()
+    version: int = 1
+
+
+class ClaimedPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a claim is."""
+
+    claim_id: str
+    host_id: str
+    host: str
+    cell: str
