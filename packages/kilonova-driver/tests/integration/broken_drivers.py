@@ -485,3 +485,17 @@ class MixesGuestsUp(Broken):
         await super().ensure_guest(order, spec, power)
         await asyncio.sleep(0)
         return await self.get_guest(self.latest)
+
+
+class NeverEndsABuild(Broken):
+    """For the kit's own limit of time."""
+
+    async def ensure_guest(self, order, spec, power):
+        await asyncio.Event().wait()
+
+
+class NeverEndsARemoval(Broken):
+    """For the kit's own limit of time."""
+
+    async def remove_guest(self, order, guest_id):
+        await asyncio.Event().wait()

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kilonova_driver.conformance import checks
+from kilonova_driver.conformance import checks, run
 from kilonova_driver.conformance.checks import watching
 from kilonova_driver.conformance.run import check_driver, run_check
 from kilonova_driver.conformance.sources import module_of_file
@@ -97,3 +97,12 @@ async def test_an_unknown_driver_is_told(tmp_path):
     assert result.outcome is Outcome.FAILED
     assert "no driver named 'nobody'" in result.detail
     assert InvalidSpec.__name__ in result.detail
+
+
+@pytest.mark.parametrize("kind", ["NeverEndsABuild", "NeverEndsARemoval"])
+async def test_a_driver_that_hangs_in_a_check_or_in_its_cleaning_is_caught(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "SECONDS_PER_CHECK", 0.2)
+    monkeypatch.setattr(run, "SECONDS_TO_CLEAN", 0.2)
+    result = await run_check(CHECKS["a_guest_is_built_running"], f"{BROKEN_FILE}:{kind}", settings_in(tmp_path))
+    assert result.outcome is Outcome.FAILED
+    assert "did not end" in result.detail

@@ -65,11 +65,13 @@ async def the_death_of_a_guest_is_told(bench: Bench) -> None:
     hook = kills_guests(driver)
     guest = await bench.built(driver)
     waiting = asyncio.create_task(_death_of(driver, guest.guest_id))
-    await hook.kill_guest_for_check(guest.guest_id)
     try:
+        await hook.kill_guest_for_check(guest.guest_id)
         event = await asyncio.wait_for(waiting, SECONDS_FOR_AN_EVENT)
     except TimeoutError as error:
         raise CheckFailed(f"no event within {SECONDS_FOR_AN_EVENT} s") from error
+    finally:
+        waiting.cancel()
     require(event.at > 1_000_000_000, f"the event's time is {event.at}")
     found = await driver.get_guest(guest.guest_id)
     require(found.power in (Power.CRASHED, Power.OFF), f"it died, but is {found.power}")
