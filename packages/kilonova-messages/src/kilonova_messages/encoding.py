@@ -1,7 +1,8 @@
 """Messages as bytes: MessagePack with named fields.
 
-Old and new speak to each other: an unknown field is ignored, a missing one takes its default, and a tag nobody knows is a
-``ValueError`` that the receiver answers or logs. So a field may be added only with a default, and never renamed or retyped.
+Old and new speak to each other: an unknown field is ignored, a missing one takes its default, and a tag nobody knows is
+a ``ValueError`` that the receiver answers or logs. So a field may be added only with a default, and never renamed or
+retyped.
 """
 
 from __future__ import annotations

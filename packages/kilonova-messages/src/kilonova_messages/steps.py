@@ -1,8 +1,8 @@
 """The steps that hosts run: one type per step, one request, one report.
 
 A ``StepRequest`` is a question that may be repeated: ``operation_id`` is the same each time. The agent publishes
-``StepReport(state="working")`` when it has taken the step up and again when asked again, and ``done`` or ``failed`` until
-a ``Receipt`` says that the controller has written it down. The store refuses a report of an older generation.
+``StepReport(state="working")`` when it has taken the step up and again when asked again, and ``done`` or ``failed``
+until a ``Receipt`` says that the controller has written it down. The store refuses a report of an older generation.
 """
 
 from __future__ import annotations

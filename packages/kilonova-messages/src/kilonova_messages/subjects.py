@@ -16,11 +16,15 @@ import re
 _SAFE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+def _word(word: str) -> str:
+    """``word`` itself, when it cannot reach beyond its place in a subject; else ValueError."""
+    if not _SAFE.fullmatch(word):
+        raise ValueError(f"not fit for a subject: {word!r}")
+    return word
+
+
 def _host(cell: str, host_id: str) -> str:
-    for word in (cell, host_id):
-        if not _SAFE.fullmatch(word):
-            raise ValueError(f"not fit for a subject: {word!r}")
-    return f"kn.{cell}.host.{host_id}"
+    return f"kn.{_word(cell)}.host.{_word(host_id)}"
 
 
 def work(cell: str, host_id: str) -> str:
@@ -36,8 +40,8 @@ def report(cell: str, host_id: str) -> str:
 
 
 def all_reports(cell: str) -> str:
-    """What a controller of that cell listens to; the third word from the end of a subject names the host."""
-    return f"kn.{cell}.host.*.report"
+    """What a controller of that cell listens to; the word before the last names the host."""
+    return f"kn.{_word(cell)}.host.*.report"
 
 
 def reporting_host(subject: str) -> str:
@@ -46,12 +50,12 @@ def reporting_host(subject: str) -> str:
 
 
 def changes(service: str) -> str:
-    return f"kn.changes.{service}"
+    return f"kn.changes.{_word(service)}"
 
 
 def inbox_prefix(name: str) -> str:
     """Each client answers on an inbox of its own, so that no host can read another's answers."""
-    return f"_INBOX.{name}"
+    return f"_INBOX.{_word(name)}"
 
 
 def host_permissions(cell: str, host_id: str) -> tuple[list[str], list[str]]:

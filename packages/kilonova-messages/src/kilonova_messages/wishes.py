@@ -1,6 +1,7 @@
 """What a host needs to know to make a server's guest: the wish, before taps and cached files exist.
 
-The agent turns a ``GuestWish`` into the driver's ``GuestSpec``: it fetches images, wires ports, writes the config drive.
+The agent turns a ``GuestWish`` into the driver's ``GuestSpec``: it fetches images, wires ports, writes the config
+drive.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ class PortWiring(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuestMetadata(msgspec.Struct, frozen=True, kw_only=True):
-    """What the metadata service and the config drive show the guest (OpenStack and EC2 shapes are made by the agent)."""
+    """What the metadata service and the config drive show the guest (the agent makes the OpenStack and EC2 shapes)."""
 
     server_id: str
     name: str
