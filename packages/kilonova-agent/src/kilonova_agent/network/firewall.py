@@ -4,8 +4,8 @@ Pure: ports in, commands out. Three places, because no single hook of the kernel
 
 - ``netdev`` ingress of a tap (what the guest sends): only its own MAC and addresses, no DHCP server, no router
   advertisement; marks the packet with the port it came from.
-- ``inet`` forward, reached through br_netfilter (both directions, stateful): the sender's egress rules by mark, then the
-  receiver's ingress rules by bridge and MAC. Each bridge has its own conntrack zone, so tenants' addresses may overlap.
+- ``inet`` forward, reached through br_netfilter (both directions, stateful): the sender's egress rules by mark, then
+  the receiver's ingress rules by bridge and MAC. Each bridge has its own conntrack zone, so tenants' addresses may overlap.
 - ``netdev`` egress of a tap (what reaches the guest): frames for others that the bridge floods are dropped, and
   broadcast and multicast, whose receiver the forward hook cannot know, must match an ingress rule here.
 
@@ -31,6 +31,7 @@ _NEIGHBOUR_TYPES = (133, 135, 136)
 _LISTENER_TYPES = (130, 131, 132, 143)
 _ROUTER_ADVERTISEMENT, _REDIRECT = 134, 137
 _IS_GROUP = {"&": [nft.payload("ether", "daddr"), "01:00:00:00:00:00"]}
+_UNSET = "0.0.0.0"  # noqa: S104  the address of a guest that has none yet
 _ICMPV6_TYPE = nft.payload("icmpv6", "type")
 
 
@@ -127,7 +128,7 @@ def _sending(wiring: PortWiring) -> list[list[Json]]:
         [*_udp(547, 546), DROP],
         [nft.match(_ICMPV6_TYPE, nft.one_of([_ROUTER_ADVERTISEMENT, _REDIRECT])), DROP],
         [
-            nft.match(nft.payload("ip", "saddr"), "0.0.0.0"),
+            nft.match(nft.payload("ip", "saddr"), _UNSET),
             nft.match(nft.payload("ip", "daddr"), "255.255.255.255"),
             *_udp(68, 67),
             mark,
@@ -146,7 +147,7 @@ def _sending_as(mac: str, cidrs: Sequence[str], mark: Json) -> list[list[Json]]:
     claims = nft.match(nft.payload("arp", "saddr ether"), mac)
     unset = nft.match(nft.payload("ip6", "saddr"), "::")
     rules = [
-        [is_mac, claims, nft.match(nft.payload("arp", "saddr ip"), nft.one_of(["0.0.0.0", *v4])), ACCEPT],
+        [is_mac, claims, nft.match(nft.payload("arp", "saddr ip"), nft.one_of([_UNSET, *v4])), ACCEPT],
         [is_mac, unset, nft.match(_ICMPV6_TYPE, nft.one_of([133, 135, *_LISTENER_TYPES])), mark, ACCEPT],
     ]
     if v4:
@@ -201,7 +202,7 @@ def _collapsed(cidrs: Iterable[str]) -> list[str]:
     nets = [ipaddress.ip_network(cidr, strict=False) for cidr in cidrs]
     four = ipaddress.collapse_addresses(net for net in nets if isinstance(net, ipaddress.IPv4Network))
     six = ipaddress.collapse_addresses(net for net in nets if isinstance(net, ipaddress.IPv6Network))
-    return [str(net.network_address) if net.prefixlen == net.max_prefixlen else str(net) for net in (*four, *six)]
+    return [str(net).removesuffix("/32") for net in four] + [str(net).removesuffix("/128") for net in six]
 
 
 def _allowances(rules: Sequence[FirewallRule], direction: str, verdict: Json) -> list[list[Json]]:

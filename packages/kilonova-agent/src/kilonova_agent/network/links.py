@@ -20,6 +20,8 @@ SETTINGS = Path("/proc/sys/net")
 TUN_DEVICE = Path("/dev/net/tun")
 _IFF_TAP, _IFF_NO_PI, _IFF_UP = 0x0002, 0x1000, 0x1
 _TUNSETIFF, _TUNSETPERSIST, _TUNSETOWNER = 0x400454CA, 0x400454CB, 0x400454CC
+# pyroute2 declares no types.
+_NETLINK: Any = IPRoute
 _IPV4 = 2
 _UNICAST, _BLACKHOLE = 1, 6
 
@@ -47,7 +49,7 @@ class Netlink:
     """Conversations with the kernel about one namespace."""
 
     def __init__(self) -> None:
-        self._socket: Any = IPRoute()
+        self._socket: Any = _NETLINK()
 
     def close(self) -> None:
         self._socket.close()

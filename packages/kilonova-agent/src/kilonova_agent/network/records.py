@@ -1,8 +1,8 @@
 """What shall be wired on this host, kept in files: the truth that the kernel is made to follow.
 
 ``DIR/port-<tap>.json`` and ``DIR/network-<bridge>.json``, replaced atomically, readable only by their owner.
-A network's ``slot`` is a small number that lives as long as the network is on this host: its conntrack zone and its pair
-of uplink addresses come from it.
+A network's ``slot`` is a small number that lives as long as the network is on this host: its conntrack zone and its
+pair of uplink addresses come from it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class LinkRange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A network as the union of its ports says: subnets by id (the newest word on each), and whether it has a way out."""
+    """A network as the union of its ports says: subnets by id, the newest word on each, and whether it leads out."""
 
     network_id: str
     slot: int

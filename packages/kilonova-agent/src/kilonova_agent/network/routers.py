@@ -8,8 +8,8 @@ import json
 from kilonova_agent.network import links, names, translation, uplinks
 from kilonova_agent.network.expressions import Json, Table
 from kilonova_agent.network.links import Netlink, write_setting
-from kilonova_agent.network.namespaces import Namespaces, run
 from kilonova_agent.network.names import Names
+from kilonova_agent.network.namespaces import Namespaces, run
 from kilonova_agent.network.records import LinkRange, NetworkPlan, Records
 
 FORWARDING = "ipv4/ip_forward"
