@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from kilonova_kit.logs import bind, configure_logging, current_ids, redact
+from kilonova_kit.logs import LogFormat, bind, configure_logging, current_ids, redact
 
 log = logging.getLogger("kilonova_test.part")
 
@@ -186,7 +186,7 @@ def test_secrets_are_taken_out(text: str) -> None:
 
 
 def test_seeds_are_taken_out() -> None:
-    assert redact(f"seed of h1 {SEED}!") == "seed of h1 ***!"
+    assert redact(f"of h1 {SEED}!") == "of h1 ***!"
 
 
 @pytest.mark.parametrize(
@@ -208,12 +208,12 @@ def test_the_rest_of_the_line_stays_readable() -> None:
     assert redact("{'user': 'u', 'password': 'x', 'name': 'n'}") == "{'user': 'u', 'password': '***', 'name': 'n'}"
 
 
-def test_tracebacks_and_arguments_are_redacted_in_both_formats(stream: io.StringIO) -> None:
-    for format_ in ("text", "json"):
-        configure_logging(format=format_, stream=stream)  # type: ignore[arg-type]
-        try:
-            raise ValueError(f"password={SECRET}")
-        except ValueError:
-            log.exception("body %s", {"adminPass": SECRET})
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_tracebacks_and_arguments_are_redacted(stream: io.StringIO, format_: LogFormat) -> None:
+    configure_logging(format=format_, stream=stream)
+    try:
+        raise ValueError(f"password={SECRET}")
+    except ValueError:
+        log.exception("body %s", {"adminPass": SECRET})
     assert SECRET not in stream.getvalue()
-    assert stream.getvalue().count("***") >= 4
+    assert stream.getvalue().count("***") >= 2

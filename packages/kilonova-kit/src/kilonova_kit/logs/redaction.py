@@ -13,7 +13,7 @@ HIDDEN = "***"
 #: Text without any of these (lower case) is passed on unread: nearly every line.
 _HINTS = (
     "pass", "token", "secret", "seed", "jwt", "bearer", "authorization", "gaaaa", "eyj", "private", "://",
-    "api_key", "api-key", "su", "sa", "so", "user_data", "credential",
+    "api_key", "api-key", "user_data", "credential",
 )  # fmt: skip
 
 _KEYS = (
@@ -26,12 +26,13 @@ _PAIR = re.compile(
     r"(?P<value>\\\"(?:[^\"\\]|\\[^\"])*\\\"|b?\"(?:[^\"\\]|\\.)*\"|b?'(?:[^'\\]|\\.)*'|[^\s,;&)\]}\"'<>]+)",
     re.IGNORECASE,
 )
+_SEED = re.compile(r"\bS[UAO][A-Z2-7]{56}\b")
 _WHOLE = (
     (re.compile(r"(authorization\\?[\"']?\s*[=:]\s*\\?[\"']?)[^\r\n,\"'\\]+", re.IGNORECASE), rf"\1{HIDDEN}"),
     (re.compile(r"\b(bearer)\s+[A-Za-z0-9._~+/=-]+", re.IGNORECASE), rf"\1 {HIDDEN}"),
     (re.compile(r"\bgAAAA[A-Za-z0-9_=-]{8,}"), HIDDEN),
     (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"), HIDDEN),
-    (re.compile(r"\bS[UAO][A-Z2-7]{56}\b"), HIDDEN),
+    (_SEED, HIDDEN),
     (re.compile(r"(://[^/\s:@]+:)[^/\s@]+@"), rf"\1{HIDDEN}@"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
 )
@@ -40,7 +41,7 @@ _WHOLE = (
 def redact(text: str) -> str:
     """``text`` with the values of secret keys, tokens, JWTs, seeds and private keys replaced by ``***``."""
     lower = text.lower()
-    if not any(hint in lower for hint in _HINTS):
+    if not any(hint in lower for hint in _HINTS) and not _SEED.search(text):
         return text
     for pattern, replacement in _WHOLE:
         text = pattern.sub(replacement, text)
