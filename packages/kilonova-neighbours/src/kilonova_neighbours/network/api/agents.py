@@ -1,0 +1,74 @@
+"""Agents, availability zones and the use of addresses: what operators read.
+
+The hosts' agents belong to compute, which lists them itself: this list is empty, as with a Neutron backend without agents.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kilonova_kit.http.operations import Operation
+from kilonova_kit.http.policy import Policy, Rule, admin, reader
+
+from kilonova_neighbours.network.api.lists import fields_of, pairs_of, read_list_query
+from kilonova_neighbours.network.api.resources import NetworkCall, actor_of
+from kilonova_neighbours.network.app import networks
+from kilonova_neighbours.network.model.records import Record
+from kilonova_neighbours.network.model.refusals import not_found
+
+
+async def _list_agents(call: NetworkCall) -> Record:
+    return {"agents": []}
+
+
+async def _show_agent(call: NetworkCall) -> Record:
+    raise not_found("agent", call.path["id"])
+
+
+async def _list_zones(call: NetworkCall) -> Record:
+    zone = {"name": call.app.settings.availability_zone, "resource": "network", "state": "available"}
+    return {"availability_zones": [zone]}
+
+
+async def _list_availability(call: NetworkCall) -> Record:
+    asked = read_list_query(pairs_of(call.request), call.app.settings.page_maximum)
+    names = {"network_id": "id", "network_name": "name"}
+    filters = {names.get(name, name): values for name, values in asked.filters.items()}
+    found = await call.app.read(actor_of(call.identity), lambda work: networks.list_availability(work, filters))
+    fields = set(fields_of(pairs_of(call.request)))
+    return {
+        "network_ip_availabilities": [
+            {name: value for name, value in each.items() if not fields or name in fields} for each in found
+        ]
+    }
+
+
+async def _show_availability(call: NetworkCall) -> Record:
+    network_id = call.path["id"]
+    found = await call.app.read(actor_of(call.identity), lambda work: networks.show_availability(work, network_id))
+    return {"network_ip_availability": found}
+
+
+def _line(name: str, path: str, handler: Any, policy: str, rule: Rule) -> Operation:
+    return Operation(name=name, method="GET", path=path, handler=handler, policy=Policy(policy, rule))
+
+
+OPERATIONS = (
+    _line("list_agents", "/agents", _list_agents, "get_agent", admin),
+    _line("show_agent", "/agents/{id}", _show_agent, "get_agent", admin),
+    _line("list_availability_zones", "/availability_zones", _list_zones, "get_availability_zone", reader),
+    _line(
+        "list_network_ip_availabilities",
+        "/network-ip-availabilities",
+        _list_availability,
+        "get_network_ip_availability",
+        admin,
+    ),
+    _line(
+        "show_network_ip_availability",
+        "/network-ip-availabilities/{id}",
+        _show_availability,
+        "get_network_ip_availability",
+        admin,
+    ),
+)

@@ -1,0 +1,34 @@
+"""The URL table. Routers and floating IPs will be further lines here."""
+
+from __future__ import annotations
+
+from kilonova_kit.http.operations import Operation
+
+from kilonova_neighbours.network.api import agents, extensions, quotas, tags, versions
+from kilonova_neighbours.network.api.networks import NETWORKS
+from kilonova_neighbours.network.api.ports import PORTS
+from kilonova_neighbours.network.api.rbac_policies import RBAC_POLICIES
+from kilonova_neighbours.network.api.resources import operations_of
+from kilonova_neighbours.network.api.security_groups import SECURITY_GROUP_RULES, SECURITY_GROUPS
+from kilonova_neighbours.network.api.subnetpools import ADDRESS_SCOPES, SUBNETPOOLS
+from kilonova_neighbours.network.api.subnets import SUBNETS
+
+RESOURCES = (
+    NETWORKS,
+    SUBNETS,
+    PORTS,
+    SECURITY_GROUPS,
+    SECURITY_GROUP_RULES,
+    SUBNETPOOLS,
+    ADDRESS_SCOPES,
+    RBAC_POLICIES,
+)
+
+OPERATIONS: tuple[Operation, ...] = (
+    *versions.OPERATIONS,
+    *extensions.OPERATIONS,
+    *(operation for resource in RESOURCES for operation in operations_of(resource)),
+    *tags.OPERATIONS,
+    *quotas.OPERATIONS,
+    *agents.OPERATIONS,
+)

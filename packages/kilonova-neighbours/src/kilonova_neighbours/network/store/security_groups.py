@@ -1,0 +1,40 @@
+"""Security groups: which one is a project's default, and what says the same as a new rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select
+
+from kilonova_neighbours.network.store.tables import default_security_groups as defaults
+from kilonova_neighbours.network.store.tables import security_group_rules as rules
+from kilonova_neighbours.network.store.tables import security_groups as groups
+from kilonova_neighbours.network.store.transactions import Tx
+
+
+def default_of(tx: Tx, project_id: str) -> str | None:
+    """The project's default group. Its row is held until the transaction ends: it is the project's lock for counting."""
+    statement = select(defaults.c.security_group_id).where(defaults.c.project_id == project_id)
+    return tx.execute(statement.with_for_update()).scalar()
+
+
+def set_default(tx: Tx, project_id: str, group_id: str) -> None:
+    tx.execute(insert(defaults).values(project_id=project_id, security_group_id=group_id))
+
+
+def defaults_among(tx: Tx, group_ids: Sequence[str]) -> set[str]:
+    statement = select(defaults.c.security_group_id).where(defaults.c.security_group_id.in_(group_ids))
+    return set(tx.execute(statement).scalars())
+
+
+def rule_that_says(tx: Tx, group_id: str, digest: str) -> str | None:
+    statement = select(rules.c.id).where(rules.c.security_group_id == group_id, rules.c.digest == digest)
+    return tx.execute(statement).scalar()
+
+
+def owners_of(tx: Tx, group_ids: Sequence[str]) -> dict[str, str]:
+    """Project ids of the groups that exist."""
+    if not group_ids:
+        return {}
+    rows = tx.execute(select(groups.c.id, groups.c.project_id).where(groups.c.id.in_(group_ids)))
+    return {group_id: project_id for group_id, project_id in rows}
