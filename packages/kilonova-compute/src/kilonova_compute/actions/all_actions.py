@@ -15,7 +15,6 @@ from kilonova_compute.actions.power_server import (
     UNPAUSE_SERVER,
 )
 from kilonova_compute.actions.steps import Action
-from kilonova_compute.actions.sweep_guest import SWEEP_GUEST
 
 ACTIONS: Mapping[str, Action] = {
     action.verb: action
@@ -28,6 +27,5 @@ ACTIONS: Mapping[str, Action] = {
         REBOOT_SERVER_HARD,
         PAUSE_SERVER,
         UNPAUSE_SERVER,
-        SWEEP_GUEST,
     )
 }

@@ -1,8 +1,8 @@
 """The engine: moves actions forward, whoever calls and however often.
 
 One call of ``drive`` takes an action over, runs its steps on the controller one after the other, and lets go where
-a host must work or a pause is due. Everything that has happened is in the journal before anything else happens; a report
-of a host, a timer or a restart drives on from there, so restart, retry and first run are one path.
+a host must work or a pause is due. Everything that has happened is in the journal before anything else happens; a
+report of a host, a timer or a restart drives on from there: restart, retry and first run are one path.
 
     open_action ──► drive ──► step on the controller ──► … ──► finish
                       ▲  └──► step on a host: asked, let go
@@ -72,10 +72,12 @@ class Engine:
         *,
         announce: Announce,
         host_is_up: HostIsUp,
+        holder: str,
     ) -> None:
         self._actions, self._cells, self._hosts, self._services = actions, cells, hosts, services
         self._announce, self._host_is_up = announce, host_is_up
-        self.holder = new_uuid()
+        #: Who we are to other controllers; the same after a restart, so that we go on with our own at once.
+        self.holder = holder
         self._driven: set[str] = set()
         self._again: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -1,33 +1,31 @@
-"""Sweep a guest: remove one that a host has and should not (its server is deleted, or lives elsewhere).
+"""Sweep a guest: remove one that a host has and should not have (its server is deleted, or lives elsewhere).
 
-Started by the reconciler of stray guests; the server itself does not change.
+No journal: the question is asked again at every report of the host's guests until the guest is gone, and removing what
+is gone is success. Its generation is newer than the guest's, so that no older question brings it back.
 """
 
 from __future__ import annotations
 
-from kilonova_messages.steps import HostStep, RemoveGuest
+import logging
 
-from kilonova_compute.actions.steps import Action, Context, Step, minutes
-from kilonova_compute.model.actions import StepFault
-from kilonova_compute.model.servers import Server
+from kilonova_kit.ids import new_uuid
+from kilonova_messages.reports import GuestState
+from kilonova_messages.steps import RemoveGuest, StepRequest
 
+from kilonova_compute.agents.requests import HostLink
 
-async def remove_stray(context: Context) -> HostStep:
-    return RemoveGuest()
-
-
-def _same(server: Server) -> Server:
-    return server
+log = logging.getLogger(__name__)
 
 
-def _still_same(server: Server, fault: StepFault) -> Server:
-    return server
-
-
-SWEEP_GUEST = Action(
-    verb="sweep_guest",
-    steps=(Step(name="remove_stray", on_host=remove_stray, within=minutes(5)),),
-    begun=_same,
-    finished=_same,
-    failed=_still_same,
-)
+async def sweep_guest(hosts: HostLink, cell: str, host_id: str, guest: GuestState, now: float) -> None:
+    log.warning("guest %s on host %s belongs to no server there and is removed", guest.guest_id, host_id)
+    request = StepRequest(
+        operation_id=new_uuid(),
+        action_id=f"sweep-{guest.guest_id}",
+        server_id=guest.guest_id,
+        generation=guest.generation + 1,
+        step=RemoveGuest(),
+        sent_at=now,
+        deadline=now + 300.0,
+    )
+    await hosts.send_step(cell, host_id, request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -33,6 +33,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     injected_file_path_bytes: int = 255
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """How hosts are let in: where the bus is, and who signs a host's credentials.
+
+    ``sign_host`` takes a name, the host's public key, and what it may publish and subscribe; it gives a user JWT.
+    """
+
+    bus_url: str
+    sign_host: Callable[[str, str, Sequence[str], Sequence[str]], str]
+
+
 @dataclass(slots=True, kw_only=True)
 class Compute:
     """The control plane's parts, put together by ``service.py``."""
@@ -47,6 +58,8 @@ class Compute:
     clock: Clock
     limits: Limits
     image_ticket: Callable[[str, str], str]
+    check_ticket: Callable[[str, str], None]
+    admission: Admission
     #: The longest page of any list.
     page_limit: int = 1000
     #: Hosts as they were last heard, by id: the live view, kept by the reconciler of hosts.

@@ -201,6 +201,11 @@ async def start(compute: Compute, identity: Identity, server: Server, request_id
     await act(compute, identity, server, "start", request_id, when=frozenset({VmState.STOPPED}))
 
 
+async def start_again(compute: Compute, identity: Identity, server: Server, request_id: str) -> None:
+    """Start a guest that went down with its host; its server was ACTIVE all the while."""
+    await act(compute, identity, server, "start", request_id, when=frozenset({VmState.ACTIVE}))
+
+
 async def stop(compute: Compute, identity: Identity, server: Server, request_id: str) -> None:
     await act(compute, identity, server, "stop", request_id, when=_STOPPABLE)
 

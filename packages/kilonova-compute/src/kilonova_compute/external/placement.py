@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kilonova_driver.types.inventory import Inventory
 from kilonova_kit.errors import KilonovaError
 from kilonova_placement.client import PlacementClient
 
+from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
 
 
@@ -32,3 +34,10 @@ class PlacementService:
     async def release(self, claim_id: str) -> None: ...
 
     async def release_all_of(self, server_id: str) -> None: ...
+
+    async def bound_claims(self) -> dict[str, str]:
+        return {}
+
+    async def report_host(self, host: Host, inventory: Inventory) -> None: ...
+
+    async def set_down(self, host_id: str, reason: str) -> None: ...

@@ -1,0 +1,50 @@
+"""Hosts that fell silent take no new claims, and take them again when they are back.
+
+Also keeps the live view of hosts (``compute.hosts``) that the engine and the API look at, for what
+other controllers heard.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from kilonova_compute.app.compute import Compute
+from kilonova_compute.model.hosts import Host
+from kilonova_compute.store import hosts as store
+
+log = logging.getLogger(__name__)
+
+
+class LostHosts:
+    """Remembers only what placement was last told."""
+
+    def __init__(self, compute: Compute) -> None:
+        self._compute = compute
+        self._told: dict[str, str] = {}
+
+    async def __call__(self) -> None:
+        now = self._compute.clock()
+        for host in await self._refresh():
+            reason = self._reason(host, now)
+            if self._told.get(host.id) != reason and host.inventory:
+                await self._compute.placement.set_down(host.id, reason)
+                self._told[host.id] = reason
+                if reason:
+                    log.warning("host %s: %s", host.name, reason)
+
+    async def _refresh(self) -> list[Host]:
+        found: list[Host] = []
+        for cell in self._compute.cells.with_hosts():
+            found += await cell.database.read(store.all_hosts)
+        for host in found:
+            known = self._compute.hosts.get(host.id)
+            if known is None or known.heard_at <= host.heard_at:
+                self._compute.hosts[host.id] = host
+        for gone in set(self._compute.hosts) - {host.id for host in found}:
+            del self._compute.hosts[gone]
+        return list(self._compute.hosts.values())
+
+    def _reason(self, host: Host, now: float) -> str:
+        if host.forced_down:
+            return "an operator said that it is down"
+        return "" if host.is_up(now) else "it has not been heard for a while"

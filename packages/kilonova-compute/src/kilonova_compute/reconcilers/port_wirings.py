@@ -1,0 +1,59 @@
+"""Hosts wire ports as the network service says: rules, addresses, members of groups.
+
+Woken when the network service says that something changed, and from time to time without that. A host is told only what
+differs from what it was last told by this process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import defaultdict
+
+import msgspec
+from kilonova_kit.errors import KilonovaError
+from kilonova_messages.wishes import PortWiring
+
+from kilonova_compute.app.compute import Compute
+from kilonova_compute.external.network import Port
+from kilonova_compute.model.hosts import Host
+
+log = logging.getLogger(__name__)
+
+
+class PortWirings:
+    """Remembers a digest of what each server's host was last told."""
+
+    def __init__(self, compute: Compute) -> None:
+        self._compute = compute
+        self._told: dict[str, bytes] = {}
+
+    async def __call__(self) -> None:
+        now = self._compute.clock()
+        for host in list(self._compute.hosts.values()):
+            if host.is_up(now) and host.capabilities.get("needs_host_network", True):
+                await self._wire_host(host)
+
+    async def _wire_host(self, host: Host) -> None:
+        by_server: dict[str, list[Port]] = defaultdict(list)
+        for port in await self._compute.network.ports_on_host(host.name):
+            by_server[port.device_id].append(port)
+        for server_id, ports in by_server.items():
+            await self._wire_server(host, server_id, ports)
+
+    async def _wire_server(self, host: Host, server_id: str, ports: list[Port]) -> None:
+        wirings = await self._compute.network.wirings(ports)
+        digest = _digest(wirings)
+        if self._told.get(server_id) in (None, digest):
+            self._told[server_id] = digest  # the guest's own step wired it when it was built or started
+            return
+        try:
+            await self._compute.links.wire_ports(host.cell, host.id, server_id, wirings)
+        except KilonovaError as error:
+            log.info("ports of server %s are not wired yet: %s", server_id, error.message)
+            return
+        self._told[server_id] = digest
+
+
+def _digest(wirings: tuple[PortWiring, ...]) -> bytes:
+    return hashlib.sha256(msgspec.msgpack.encode(sorted(wirings, key=lambda one: one.port_id))).digest()

@@ -1,0 +1,160 @@
+"""The control plane put together: what ``kilonova up`` starts.
+
+app = ComputeApp(settings, bus=..., identity=..., image=..., network=..., placement=...)
+await app.start()      # opens the databases, listens to hosts, runs the reconcilers
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import msgspec
+from kilonova_kit.bus import Bus
+from kilonova_kit.clock import Clock, system_clock
+from kilonova_kit.errors import KilonovaError
+from kilonova_kit.http.client import ServiceClient
+from kilonova_placement.client import PlacementClient
+
+from kilonova_compute.actions.all_actions import ACTIONS
+from kilonova_compute.actions.engine import Engine
+from kilonova_compute.actions.steps import Services
+from kilonova_compute.agents.reports import Reports
+from kilonova_compute.agents.requests import HostLink
+from kilonova_compute.app.compute import Admission, Compute, Limits
+from kilonova_compute.app.host_images import ImageTickets
+from kilonova_compute.cells.cells import Cell, Cells
+from kilonova_compute.cells.index import IndexCarrier
+from kilonova_compute.external.image import ImageService
+from kilonova_compute.external.network import NetworkService
+from kilonova_compute.external.placement import PlacementService
+from kilonova_compute.reconcilers.advance_actions import advance_actions
+from kilonova_compute.reconcilers.host_reports import HostReports
+from kilonova_compute.reconcilers.loops import Loops, Reconciler
+from kilonova_compute.reconcilers.lost_hosts import LostHosts
+from kilonova_compute.reconcilers.old_servers import forget_old_servers
+from kilonova_compute.reconcilers.port_wirings import PortWirings
+from kilonova_compute.reconcilers.stray_claims import StrayClaims
+
+
+class ComputeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """``cells`` is name to database URL; cell0 must be among them. ``controller_id`` outlives a restart.
+
+    ``ticket_secret`` signs the image tickets of hosts; every controller of a cloud has the same.
+    """
+
+    global_url: str
+    cells: Mapping[str, str]
+    controller_id: str
+    ticket_secret: bytes
+    limits: Limits = Limits()
+    page_limit: int = 1000
+
+    def __repr__(self) -> str:
+        return f"ComputeSettings(controller_id={self.controller_id!r}, cells={sorted(self.cells)})"
+
+
+class ComputeApp:
+    """Owns every part and its life. ``compute`` is what the API's handlers get."""
+
+    def __init__(
+        self,
+        settings: ComputeSettings,
+        *,
+        bus: Bus,
+        admission: Admission,
+        image: ServiceClient,
+        network: ServiceClient,
+        placement: ServiceClient,
+        clock: Clock = system_clock,
+    ) -> None:
+        self._settings, self._bus, self._clock = settings, bus, clock
+        self._admission = admission
+        self._image, self._network = ImageService(image), NetworkService(network, clock)
+        self._placement = PlacementService(PlacementClient(placement))
+        self._loops = Loops()
+        self._wirings: Reconciler | None = None
+        self._carriers: dict[str, IndexCarrier] = {}
+        self.compute: Compute
+
+    async def start(self) -> None:
+        cells = Cells(self._settings.global_url)
+        await cells.start(self._settings.cells)
+        for cell in cells.all():
+            self._carriers[cell.name] = IndexCarrier(cell, cells.database)
+            self._carriers[cell.name].start()
+        self.compute = self._compose(cells)
+        lost_hosts = LostHosts(self.compute)
+        await Reports(self._bus, HostReports(self.compute)).start(tuple(cell.name for cell in cells.with_hosts()))
+        self._start_reconcilers(lost_hosts)
+
+    def _compose(self, cells: Cells) -> Compute:
+        tickets, links = ImageTickets(self._settings.ticket_secret, self._clock), HostLink(self._bus)
+        services = Services(
+            placement=self._placement,
+            network=self._network,
+            image=self._image,
+            image_ticket=tickets.sign,
+            clock=self._clock,
+        )
+        engine = Engine(
+            ACTIONS, cells, links, services, announce=self._announce, host_is_up=self._host_is_up,
+            holder=self._settings.controller_id,
+        )  # fmt: skip
+        return Compute(
+            cells=cells,
+            carriers=self._carriers,
+            engine=engine,
+            links=links,
+            placement=self._placement,
+            network=self._network,
+            image=self._image,
+            clock=self._clock,
+            limits=self._settings.limits,
+            image_ticket=tickets.sign,
+            check_ticket=tickets.check,
+            admission=self._admission,
+            page_limit=self._settings.page_limit,
+        )
+
+    def _announce(self, cell: Cell) -> None:
+        self._carriers[cell.name].wake()
+
+    def _host_is_up(self, cell: Cell, host_id: str) -> bool:
+        host = self.compute.hosts.get(host_id)
+        return host is None or host.is_up(self._clock())
+
+    def _start_reconcilers(self, lost_hosts: LostHosts) -> None:
+        compute = self.compute
+        self._wirings = Reconciler("port_wirings", 60.0, PortWirings(compute))
+        for reconciler in (
+            Reconciler("lost_hosts", 5.0, lost_hosts),
+            Reconciler("advance_actions", 1.0, partial(advance_actions, compute)),
+            Reconciler("stray_claims", 60.0, StrayClaims(compute)),
+            Reconciler("old_servers", 3600.0, partial(forget_old_servers, compute)),
+            self._wirings,
+        ):
+            self._loops.start(reconciler)
+
+    def network_changed(self) -> None:
+        """The network service says that rules, ports or subnets changed."""
+        self._network.forget()
+        if self._wirings is not None:
+            self._wirings.wake()
+
+    async def ready(self) -> list[str]:
+        """What is missing, in words."""
+        missing = [] if self._bus.is_connected else ["the bus is not connected"]
+        for cell in self.compute.cells.all():
+            try:
+                await cell.database.read(lambda tx: None)
+            except KilonovaError as error:
+                missing.append(error.message)
+        return missing
+
+    async def close(self) -> None:
+        await self._loops.close()
+        await self.compute.engine.close()
+        for carrier in self._carriers.values():
+            await carrier.close()
+        await self.compute.cells.close()
