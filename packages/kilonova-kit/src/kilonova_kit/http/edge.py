@@ -107,8 +107,8 @@ class Edge:
 
         return respond
 
-    async def _no_route(self, request: Any, response: Any, **_: Any) -> None:
-        await self._respond(None, request, response, {})
+    async def _no_route(self, req: Any, resp: Any, **_: Any) -> None:  # Falcon's own names for a sink's arguments
+        await self._respond(None, req, resp, {})
 
     async def _respond(
         self,

@@ -1,7 +1,7 @@
 """The edge's way to find out whose token it has: the identity API's own answer, remembered for a short time.
 
-This is what keystonemiddleware does, against the same public call (``GET /v3/auth/tokens``), so a real Keystone serves as
-well. A revoked token is refused after at most ``remember_seconds``.
+This is what keystonemiddleware does, against the same public call (``GET /v3/auth/tokens``), so a real Keystone serves
+as well. A revoked token is refused after at most ``remember_seconds``.
 """
 
 from __future__ import annotations

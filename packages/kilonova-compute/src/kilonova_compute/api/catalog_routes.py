@@ -1,0 +1,7 @@
+"""The URL table of what servers are made from and run on: versions, flavors, key pairs, limits, zones, hosts."""
+
+from __future__ import annotations
+
+from kilonova_kit.http.operations import Operation
+
+OPERATIONS: tuple[Operation, ...] = ()
