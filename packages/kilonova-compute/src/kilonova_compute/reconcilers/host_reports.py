@@ -1,7 +1,8 @@
 """What hosts say, written down: heartbeats, inventories, guests, the outcomes of steps.
 
 A server's power follows its guest only while no action runs on it. A guest that turned itself off makes its server
-SHUTOFF; one that its host took down with itself (``host_stopped``) is started again; one that is gone puts its server in ERROR.
+SHUTOFF; one that its host took down with itself (``host_stopped``) is started again; one that is gone puts its
+server in ERROR.
 """
 
 from __future__ import annotations
