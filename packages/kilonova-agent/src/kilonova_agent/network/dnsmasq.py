@@ -79,6 +79,11 @@ class Dnsmasqs:
         child = self._namespaces.inside(namespace, lambda: processes.start_detached(arguments, log, mark))
         _wait_until_serving(child, log)
 
+    def died(self, network_id: str) -> bool:
+        """Whether a server was started that no longer runs."""
+        mark = self._mark(network_id)
+        return mark.exists() and processes.marked(mark) is None
+
     def remove(self, network_id: str, namespace: str) -> None:
         self._end(network_id, namespace)
         for path in self._state.glob(f"dnsmasq-{names.bridge(network_id)}.*"):

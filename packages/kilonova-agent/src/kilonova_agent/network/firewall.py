@@ -5,7 +5,7 @@ Pure: ports in, commands out. Three places, because no single hook of the kernel
 - ``netdev`` ingress of a tap (what the guest sends): only its own MAC and addresses, no DHCP server, no router
   advertisement; marks the packet with the port it came from.
 - ``inet`` forward, reached through br_netfilter (both directions, stateful): the sender's egress rules by mark, then
-  the receiver's ingress rules by bridge and MAC. Each bridge has its own conntrack zone, so tenants' addresses may overlap.
+  the receiver's ingress rules by bridge and MAC. Each bridge has a conntrack zone, so tenants' addresses may overlap.
 - ``netdev`` egress of a tap (what reaches the guest): frames for others that the bridge floods are dropped, and
   broadcast and multicast, whose receiver the forward hook cannot know, must match an ingress rule here.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from pyroute2 import IPRoute
+from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from kilonova_agent.network.errors import HostUnfit
@@ -23,6 +23,7 @@ _TUNSETIFF, _TUNSETPERSIST, _TUNSETOWNER = 0x400454CA, 0x400454CB, 0x400454CC
 # pyroute2 declares no types.
 _NETLINK: Any = IPRoute
 _IPV4 = 2
+_ENODEV = 19
 _UNICAST, _BLACKHOLE = 1, 6
 
 
@@ -60,7 +61,19 @@ class Netlink:
 
     def link(self, name: str) -> Link | None:
         """The link of that name; None if there is none."""
-        return self.links().get(name)
+        try:
+            return _link(self._socket.link("get", ifname=name)[0])
+        except NetlinkError as error:
+            if error.code != _ENODEV:
+                raise
+            return None
+
+    def present(self, name: str) -> Link:
+        """The link of that name; LookupError if it has gone meanwhile."""
+        link = self.link(name)
+        if link is None:
+            raise LookupError(f"link {name} is gone")
+        return link
 
     def set_link(self, link: Link, **wanted: Any) -> None:
         """Change what differs: ``mtu``, ``master`` (index), ``alias``, ``up``."""
@@ -81,13 +94,13 @@ class Netlink:
         try:
             self._socket.link("del", index=link.index)
         except NetlinkError as error:
-            if error.code != 19:  # ENODEV: its other end took it along
+            if error.code != _ENODEV:  # its other end took it along
                 raise
 
     def ensure_bridge(self, name: str, mtu: int) -> Link:
         if self.link(name) is None:
             self._socket.link("add", ifname=name, kind="bridge", br_forward_delay=0, br_stp_state=0)
-        link = self._present(name)
+        link = self.present(name)
         self.set_link(link, mtu=mtu, up=True)
         return link
 
@@ -96,12 +109,6 @@ class Netlink:
         if peer_mac:
             end["address"] = peer_mac
         self._socket.link("add", ifname=name, kind="veth", peer=end)
-
-    def _present(self, name: str) -> Link:
-        link = self.link(name)
-        if link is None:
-            raise LookupError(f"link {name} is gone")
-        return link
 
     def addresses(self, link: Link) -> set[str]:
         """The addresses of a link with their prefix lengths, without the kernel's own link-local ones."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,11 +39,10 @@ def start_detached(arguments: Sequence[str], log: Path, mark: Path) -> ProcessMa
     The mark is written by nobody else, so a caller that dies before that leaves an unmarked process: callers look for
     those by what the process holds (a namespace) when they clean up.
     """
-    with log.open("ab") as output:
-        child = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
-    made = ProcessMark(child.pid, start_time(child.pid) or 0, tuple(arguments))
+    output = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    files = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), output, (os.POSIX_SPAWN_DUP2, 1, 2)]
+    pid = os.posix_spawnp(arguments[0], [*arguments], os.environ, file_actions=files, setsid=True)
+    made = ProcessMark(pid, start_time(pid) or 0, tuple(arguments))
     write_private(mark, msgspec.json.encode(made))
     return made
 

@@ -28,6 +28,7 @@ class Routers:
         self._outside = Netlink()
         self._conversations: dict[int, Netlink] = {}
         self._ruled: dict[str, int] = {}
+        self._done: dict[str, object] = {}
 
     def netlink(self, namespace: str) -> Netlink:
         """The conversation with a namespace; a namespace made anew gets a new one."""
@@ -44,7 +45,20 @@ class Routers:
         return hub
 
     def ensure(self, plan: NetworkPlan) -> None:
-        """Make bridge, router and uplink match the plan."""
+        """Make bridge, router and uplink match the plan; one that is as it was a moment ago is only glanced at."""
+        known = (plan.slot, plan.mtu, plan.outside, plan.subnets)
+        if self._done.get(plan.network_id) == known and self._stands(plan.network_id):
+            return
+        self._ensure(plan)
+        self._done[plan.network_id] = known
+
+    def _stands(self, network_id: str) -> bool:
+        if not {self._own.hub, self._own.router(network_id)} <= set(self._namespaces.present()):
+            return False
+        hub = self.netlink(self._own.hub)
+        return hub.link(names.bridge(network_id)) is not None and hub.link(names.router_leg(network_id)) is not None
+
+    def _ensure(self, plan: NetworkPlan) -> None:
         hub = self.ensure_hub()
         bridge = hub.ensure_bridge(names.bridge(plan.network_id), plan.mtu)
         hub.set_link(bridge, alias=f"network {plan.network_id}")
@@ -52,8 +66,8 @@ class Routers:
         self._namespaces.ensure(router)
         inner = self.netlink(router)
         self._ensure_leg(hub, inner, plan, bridge.index)
-        inner.set_link(inner.links()["lo"], up=True)
-        inside = inner.links()[translation.INSIDE]
+        inner.set_link(inner.present("lo"), up=True)
+        inside = inner.present(translation.INSIDE)
         self._namespaces.inside(router, _set_up_router)
         inner.set_link(inside, mtu=plan.mtu, up=True)
         inner.set_addresses(inside, _gateway_addresses(plan))
@@ -70,7 +84,7 @@ class Routers:
             inner.remove_link(translation.INSIDE)
             path = self._namespaces.path(self._own.router(plan.network_id))
             hub.add_pair(leg, translation.INSIDE, path, names.router_mac(plan.network_id))
-        hub.set_link(hub.links()[leg], master=bridge, mtu=plan.mtu, up=True, alias=f"router of {plan.network_id}")
+        hub.set_link(hub.present(leg), master=bridge, mtu=plan.mtu, up=True, alias=f"router of {plan.network_id}")
 
     def _ensure_rules(self, router: str) -> None:
         inode = self._namespaces.inode(router)
@@ -82,21 +96,20 @@ class Routers:
         link_range = self.ensure_outside().cidr
         pair = uplinks.link_pair(link_range, plan.slot)
         name = self._own.uplink(plan.network_id)
-        outside = self._outside.links()
-        if name not in outside or inner.link(translation.UPLINK) is None:
+        if self._outside.link(name) is None or inner.link(translation.UPLINK) is None:
             self._outside.remove_link(name)
             inner.remove_link(translation.UPLINK)
             path = self._namespaces.path(self._own.router(plan.network_id))
             self._outside.add_pair(name, translation.UPLINK, path)
-            outside = self._outside.links()
+        outer = self._outside.present(name)
         write_setting(f"ipv6/conf/{name}/disable_ipv6", "1")
-        self._outside.set_link(outside[name], up=True, alias=f"kilonova {self._own.tag} network {plan.network_id}")
-        self._outside.set_addresses(outside[name], [f"{pair.outside}/31"])
-        uplink = inner.links()[translation.UPLINK]
+        self._outside.set_link(outer, up=True, alias=f"kilonova {self._own.tag} network {plan.network_id}")
+        self._outside.set_addresses(outer, [f"{pair.outside}/31"])
+        uplink = inner.present(translation.UPLINK)
         inner.set_link(uplink, up=True)
         inner.set_addresses(uplink, [f"{pair.router}/31"])
         inner.add_route("0.0.0.0/0", gateway=pair.outside, oif=uplink.index)
-        self._ensure_routes(plan, outside[name].index, pair.router)
+        self._ensure_routes(plan, outer.index, pair.router)
 
     def _ensure_routes(self, plan: NetworkPlan, uplink: int, gateway: str) -> None:
         routes = self._outside.routes()
@@ -124,6 +137,7 @@ class Routers:
 
     def remove(self, network_id: str) -> None:
         """Remove a network's pieces; those that are gone already are no error."""
+        self._done.pop(network_id, None)
         self._outside.remove_link(self._own.uplink(network_id))
         if self._own.hub in self._namespaces.present():
             hub = self.netlink(self._own.hub)

@@ -32,6 +32,8 @@ from kilonova_agent.network.routers import Routers
 from kilonova_agent.network.wiring import Doors, Wiring
 
 _log = logging.getLogger("kilonova_agent.network.wirer")
+_EXPECTED = (NetworkError, OSError, LookupError, ValueError, NetlinkError, subprocess.SubprocessError)
+_WATCH_SECONDS = 10
 
 
 class WirerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +76,7 @@ def carry_out(wiring: Wiring, ask: Ask) -> Answer:
         return _carry_out(wiring, ask)
     except NetworkError as error:
         return Answer(number=ask.number, error=error.message, unfit=isinstance(error, HostUnfit))
-    except (OSError, LookupError, ValueError, NetlinkError, subprocess.SubprocessError) as error:
+    except _EXPECTED as error:
         _log.exception("request %d failed", ask.number)
         return Answer(number=ask.number, error=f"{type(error).__name__}: {error}")
 
@@ -107,12 +109,23 @@ async def serve(settings: WirerSettings) -> None:
         wiring = await loop.run_in_executor(thread, make_wiring, settings, Doors(open_door, close_door))
         await loop.run_in_executor(thread, wiring.repair)
         answers.write(requests.encode_frame(Answer(number=0)))
-        while True:
-            try:
+        watch = loop.create_task(_watch(thread, wiring))
+        try:
+            while True:
                 ask = await requests.read_frame(reader, Ask)
-            except asyncio.IncompleteReadError:
-                return
-            answers.write(requests.encode_frame(await loop.run_in_executor(thread, carry_out, wiring, ask)))
+                answers.write(requests.encode_frame(await loop.run_in_executor(thread, carry_out, wiring, ask)))
+        except asyncio.IncompleteReadError:
+            watch.cancel()
+
+
+async def _watch(thread: ThreadPoolExecutor, wiring: Wiring) -> None:
+    """Look now and then whether what should run still runs."""
+    while True:
+        await asyncio.sleep(_WATCH_SECONDS)
+        try:
+            await asyncio.get_running_loop().run_in_executor(thread, wiring.revive)
+        except _EXPECTED:
+            _log.exception("cannot revive a DHCP server; trying again in %d s", _WATCH_SECONDS)
 
 
 async def _pipes(loop: asyncio.AbstractEventLoop) -> tuple[asyncio.StreamReader, asyncio.WriteTransport]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
-from socket import socket
 
 from kilonova_messages.wishes import PortWiring
 
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 class Doors:
     """How the wiring opens and closes metadata doors, which live in the helper's event loop."""
 
-    def __init__(self, open_door: Callable[[str, socket], None], close_door: Callable[[str], None]) -> None:
+    def __init__(self, open_door: Callable[[str, socket.socket], None], close_door: Callable[[str], None]) -> None:
         self.open, self.close = open_door, close_door
 
 
@@ -75,6 +75,13 @@ class Wiring:
         self._ensure_tap(wiring)
         return _wired(self._records.ports[wiring.port_id])
 
+    def revive(self) -> None:
+        """Start a DHCP server again that died by itself."""
+        for network_id in self._records.networks:
+            if self._records.ports_of(network_id) and self._dnsmasqs.died(network_id):
+                _log.warning("the DHCP server of network %s died; starting it again", network_id)
+                self._ensure_network(network_id)
+
     def _ensure_network(self, network_id: str) -> None:
         plan = plan_network(self._records.ensure_network(network_id), self._records.ports_of(network_id))
         self._routers.ensure(plan)
@@ -90,22 +97,23 @@ class Wiring:
         name = names.tap(wiring.port_id)
         if hub.link(name) is None:
             links.make_tap(self._namespaces, self._own.hub, name, self._tap_owner)
-        present = hub.links()
-        hub.set_link(present[name], mtu=wiring.mtu, alias=f"port {wiring.port_id}")
+        tap = hub.present(name)
+        hub.set_link(tap, mtu=wiring.mtu, alias=f"port {wiring.port_id}")
         self._guard()
-        bridge = present[names.bridge(wiring.network_id)]
-        hub.set_link(present[name], master=bridge.index, up=wiring.admin_state_up)
+        bridge = hub.present(names.bridge(wiring.network_id))
+        hub.set_link(tap, master=bridge.index, up=wiring.admin_state_up)
 
     def _guard(self) -> None:
         """Make the hub's firewall match the taps that exist, in one transaction; nothing to do is the usual case."""
-        present = self._routers.netlink(self._own.hub).links()
+        indexes = self._namespaces.inside(self._own.hub, socket.if_nameindex)
+        present = {name: index for index, name in indexes}
         ports = [
             firewall.GuardedPort(port.wiring, self._records.ensure_network(port.wiring.network_id).slot)
             for _, port in sorted(self._records.ports.items())
             if names.tap(port.wiring.port_id) in present
         ]
         # A tap made anew under its old name has lost its chains, so the link's index is part of the state.
-        state = [(port, present[port.tap].index) for port in ports]
+        state = [(port, present[port.tap]) for port in ports]
         if state != self._guarded:
             self._guarded = None
             commands = firewall.hub_rules(ports)

@@ -1,0 +1,196 @@
+"""A host network on this very machine, as root and in a user namespace, with stand-ins for guests."""
+
+import asyncio
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kilonova_agent.network.host_network import HostNetwork
+from kilonova_agent.network.names import names_of
+from kilonova_messages.wishes import FirewallRule, FixedIp, GuestMetadata, PortWiring, WiredSubnet
+
+HERE = Path(__file__).parent
+SUBNET = WiredSubnet(subnet_id="subnet-1", cidr="10.77.0.0/24", gateway_ip="10.77.0.1", dns_nameservers=("192.0.2.53",))
+EGRESS = FirewallRule(direction="egress")
+SSH = FirewallRule(direction="ingress", protocol="tcp", port_min=22, port_max=22)
+
+LISTEN = """
+import socket, sys
+server = socket.create_server(("", int(sys.argv[1])))
+print("listening", flush=True)
+while True:
+    client, _ = server.accept()
+    client.sendall(b"hello"); client.close()
+"""
+CONNECT = """
+import socket, sys
+try:
+    client = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=float(sys.argv[3]))
+    print(client.recv(5).decode())
+except OSError as error:
+    print(type(error).__name__)
+"""
+
+
+def port(number, network="net-1", **more):
+    """A port with address 10.77.0.10+number."""
+    wish = {
+        "port_id": f"{network}-port-{number}",
+        "network_id": network,
+        "mac": f"fa:16:3e:00:00:{number:02x}",
+        "hostname": f"guest-{number}",
+        "fixed_ips": (FixedIp(subnet_id=SUBNET.subnet_id, ip_address=f"10.77.0.{10 + number}"),),
+        "subnets": (SUBNET,),
+        "rules": (EGRESS,),
+    }
+    return PortWiring(**{**wish, **more})
+
+
+class Guest:
+    """A stand-in for a guest, on the tap of a port."""
+
+    def __init__(self, network, wiring, tap):
+        self._launcher = network.launcher()
+        self.wiring = wiring
+        self._others = []
+        self._relay = self._start(self._launcher, [str(HERE / "stand_in.py"), tap, wiring.mac])
+
+    def _start(self, prefix, arguments):
+        child = subprocess.Popen([*prefix, sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
+        assert child.stdout.readline().strip() in ("ready", "listening")
+        self._others.append(child)
+        return child
+
+    @property
+    def inside(self):
+        return (*self._launcher, "nsenter", f"--net=/proc/{self._relay.pid}/ns/net", "--")
+
+    def run(self, *command):
+        done = subprocess.run([*self.inside, *command], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def lease(self):
+        return json.loads(self.run(sys.executable, str(HERE / "dhcp_client.py"), self.wiring.mac))
+
+    def set_up(self, address=None):
+        """Take the address as DHCP would have given it."""
+        address = address or self.wiring.fixed_ips[0].ip_address
+        self.run("ip", "addr", "flush", "dev", "eth0", "scope", "global")
+        self.run("ip", "addr", "add", f"{address}/24", "dev", "eth0")
+        self.run("ip", "route", "replace", "default", "via", SUBNET.gateway_ip)
+
+    def listen(self, number):
+        self._start(self.inside, ["-c", LISTEN, str(number)])
+
+    def reaches(self, address, number, patience=0.7):
+        """What a connection says: "hello", or how it failed. A refusal by the firewall is silence, so it takes patience."""
+        return connect(self.inside, address, number, patience)
+
+    def end(self):
+        for child in reversed(self._others):
+            child.kill()
+            child.wait()
+            child.stdout.close()
+
+
+def connect(prefix, address, number, patience=5.0):
+    command = [*prefix, sys.executable, "-c", CONNECT, address, str(number), str(patience)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+
+
+def machine_state(tag):
+    """What this machine has, line by line, without what other agents' names stand in."""
+    commands = (
+        "ip -o link show | cut -d' ' -f2",
+        "ip route show table all",
+        "ip netns list",
+        "nft list tables",
+        "cat /proc/sys/net/ipv4/ip_forward",
+        "ls /run",
+        "pgrep -a dnsmasq | grep -v defunct",
+        "pgrep -a sleep | grep -v defunct",
+    )
+    lines = []
+    for command in commands:
+        lines += subprocess.run(command, shell=True, capture_output=True, text=True, check=False).stdout.splitlines()
+    foreign = re.compile(rf"kn-(?!{tag})[0-9a-f]{{8}}|knu(?!{tag[:4]})|kilonova_(?!{tag})|proto 75")
+    own = re.compile(rf"kn-{tag}|knu{tag[:4]}|kilonova_{tag}")
+    return sorted(line for line in lines if own.search(line) or not foreign.search(line))
+
+
+def needs(*tools):
+    return [tool for tool in tools if shutil.which(tool) is None]
+
+
+@pytest.fixture(params=["root", "enclosed"])
+def enclosed(request):
+    if missing := needs("ip", "nft", "dnsmasq", "nsenter", "unshare"):
+        pytest.skip(f"needs {missing}")
+    if request.param == "root" and os.geteuid() != 0:
+        pytest.skip("needs root")
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        pytest.skip("needs /dev/net/tun")
+    return request.param == "enclosed"
+
+
+@pytest.fixture
+async def make_network(tmp_path, enclosed):
+    """Makes host networks over the same directory, as agents that follow each other do; all is torn down at the end."""
+    made = []
+
+    async def make():
+        network = HostNetwork(
+            data_dir=tmp_path,
+            host_id="host-1",
+            metadata_socket=tmp_path / "metadata.sock",
+            run_as=(65534, 65534),
+            logger=logging.getLogger("test.network"),
+            enclosed=enclosed,
+        )
+        await network.start()
+        made.append(network)
+        return network
+
+    yield make
+    if made:
+        for network in made[:-1]:
+            await network.close()
+        await made[-1].tear_down()
+
+
+@pytest.fixture
+async def network(make_network):
+    return await make_network()
+
+
+@pytest.fixture
+def tag(tmp_path):
+    return names_of(tmp_path, "host-1").tag
+
+
+@pytest.fixture
+async def boot(network):
+    """Wires a port and puts a guest's stand-in on it."""
+    guests = []
+
+    async def start(wiring):
+        tap = await network.ensure_port(f"guest-of-{wiring.port_id}", wiring)
+        guest = await asyncio.to_thread(Guest, network, wiring, tap)
+        guests.append(guest)
+        return guest
+
+    yield start
+    for guest in guests:
+        guest.end()
+
+
+@pytest.fixture
+def metadata():
+    return GuestMetadata(server_id="5d7d3e3c-0000-4000-8000-000000000001", name="one", hostname="one", project_id="p1")
