@@ -1,0 +1,1 @@
+"""Bodies of the native API and of the Placement API."""

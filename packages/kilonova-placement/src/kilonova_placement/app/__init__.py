@@ -1,0 +1,1 @@
+"""The rules of placement: what may be asked, decided and committed."""

@@ -1,0 +1,347 @@
+"""The one writer of claims in a process: decides and commits in groups, and keeps the index true.
+
+Everything that changes claims or providers goes through one task, a round at a time. What arrives while a round commits
+is decided together in the next: one transaction and one fsync for all of it.
+
+    round:  changes of providers ──► re-read, show       claims ──► decide, take ─┐
+                                                         releases ────────────────┴─► commit ──► settle
+
+Settling: a committed claim stays taken and its owner is told; one whose provider had changed underneath (another
+process was quicker) is given back, the provider is read again, and the claim is decided anew in the next round. A
+refusal is final only after the change feed was read up to its end, for another process may have released something.
+
+Invariant: between rounds the index equals the database at the generations that the index shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from kilonova_kit.clock import Clock
+from kilonova_kit.database import Database
+from kilonova_kit.errors import Unavailable
+from kilonova_kit.ids import new_uuid
+from kilonova_kit.metrics import counter, histogram
+
+from kilonova_placement.app.feed import FeedPosition
+from kilonova_placement.app.waiting import Asked, Change, Question, Release, Waiting, answer, fail
+from kilonova_placement.deciding.choosing import Chooser, Placement, choose
+from kilonova_placement.deciding.index import Index, Part
+from kilonova_placement.model.claims import Claim, ClaimedAmounts, ClaimState, Owner
+from kilonova_placement.model.explanations import Explanation, Refused
+from kilonova_placement.store import changes as change_store
+from kilonova_placement.store import claims as claim_store
+from kilonova_placement.store import ledger as ledger_store
+from kilonova_placement.store import providers as provider_store
+from kilonova_placement.store.providers import Mark
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_outcomes = counter("kilonova_placement_claims_total", "Claims asked for, by outcome", ("outcome",))
+_group = histogram("kilonova_placement_round_claims", "Claims decided in one round", (), (1, 4, 16, 64, 256))
+
+#: Claims decided in one round at most.
+_MOST_IN_ROUND = 256
+#: Rounds a claim may lose against other processes before its owner is told to ask again.
+_MOST_ROUNDS = 50
+#: Rows of the change feed read at once.
+_MOST_CHANGES = 10_000
+
+
+class Ledger:
+    """``index`` may be read by anyone at any time; only this class changes it."""
+
+    def __init__(self, database: Database, clock: Clock, chooser: Chooser) -> None:
+        self._database, self._clock, self._chooser = database, clock, chooser
+        self.index = Index()
+        self._writer = new_uuid()
+        self._position = FeedPosition(0)
+        self._asked: list[Asked] = []
+        self._changes: list[Change[Any]] = []
+        self._releases: list[Release] = []
+        self._look_again = False
+        self._wake = asyncio.Event()
+        self._between_rounds = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Build the index from the database, then take work."""
+        self._position = FeedPosition(await self._database.read(change_store.newest_change))
+        self.index.show(await self._database.read(provider_store.load_all))
+        self._task = asyncio.create_task(self._work(), name="placement-ledger")
+
+    async def close(self) -> None:
+        """Stop; whoever still waits is told that placement is away."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        everyone: list[Waiting] = [*self._asked, *self._changes, *self._releases]
+        for waiting in everyone:
+            fail(waiting.future, Unavailable("placement is shutting down"))
+
+    # --- what others ask
+
+    async def claim(self, question: Question) -> tuple[Claim, ...]:
+        """Choose and hold. Raises Refused, Conflict (ids in use), Unavailable."""
+        asked = Asked(question, asyncio.get_running_loop().create_future())
+        self._asked.append(asked)
+        self._wake.set()
+        return await asked.future
+
+    async def release(self, claim_ids: Sequence[str], by: float | None = None) -> set[str]:
+        """Let claims go; say which were live."""
+        release = Release(claim_ids, by, asyncio.get_running_loop().create_future())
+        self._releases.append(release)
+        self._wake.set()
+        return await release.future
+
+    async def change(self, transaction: Callable[[Any, Mark], T], touched: Iterable[str]) -> T:
+        """Run a transaction about providers, then look at them again. Raises what it raises."""
+        mark = Mark(self._writer, self._clock())
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._changes.append(Change(lambda tx: transaction(tx, mark), frozenset(touched), future))
+        self._wake.set()
+        return await future
+
+    def follow(self) -> None:
+        """A hint: other processes may have changed something. Read the feed soon."""
+        self._look_again = True
+        self._wake.set()
+
+    async def quietly(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run something between two rounds, when the index holds nothing that is not committed."""
+        async with self._between_rounds:
+            return await work()
+
+    def missing(self) -> list[str]:
+        """What keeps it from deciding, in words."""
+        running = self._task is not None and not self._task.done()
+        return [] if running else ["placement has not built its index yet"]
+
+    # --- rounds
+
+    async def _work(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            asked, self._asked = self._asked[:_MOST_IN_ROUND], self._asked[_MOST_IN_ROUND:]
+            releases, self._releases = self._releases, []
+            changes, self._changes = self._changes, []
+            if self._asked:
+                self._wake.set()
+            try:
+                async with self._between_rounds:
+                    await self._round(asked, releases, changes)
+            except Exception as error:
+                log.error("a round of claims failed", exc_info=error)
+                everyone: list[Waiting] = [*asked, *releases, *changes]
+                for waiting in everyone:
+                    fail(waiting.future, error)
+
+    async def _round(self, asked: list[Asked], releases: list[Release], changes: list[Change[Any]]) -> None:
+        await self._run_changes(changes)
+        refused = [waiting for waiting in asked if waiting.refusal]
+        if refused or self._look_again:
+            self._look_again = False
+            await self._settled(asked, self._catch_up)
+        if refused:
+            await self._settled(asked, lambda: self._answer_existing(refused))
+        asked = [waiting for waiting in asked if not waiting.future.done()]
+        self._decide(asked)
+        decided = [waiting for waiting in asked if waiting.placements]
+        if decided or releases:
+            await self._commit(decided, releases)
+
+    async def _settled(self, asked: list[Asked], work: Callable[[], Awaitable[None]]) -> None:
+        """Do something that reads; when the database is away, those who ask are told."""
+        try:
+            await work()
+        except Unavailable as error:
+            for waiting in asked:
+                fail(waiting.future, error)
+
+    async def _run_changes(self, changes: list[Change[Any]]) -> None:
+        if not changes:
+            return
+        writes = [self._database.write(change.transaction) for change in changes]
+        results = await asyncio.gather(*writes, return_exceptions=True)
+        try:
+            await self.reread({provider_id for change in changes for provider_id in change.touched})
+        except Unavailable as error:
+            log.info("providers could not be read again: %s", error)
+            self._look_again = True
+        for change, result in zip(changes, results, strict=True):
+            if isinstance(result, BaseException):
+                fail(change.future, result)
+            elif not change.future.done():
+                change.future.set_result(result)
+
+    def _decide(self, asked: list[Asked]) -> None:
+        seen: set[str] = set()
+        for waiting in asked:
+            question = waiting.question
+            if not seen.isdisjoint(question.claim_ids):
+                self._again(waiting)  # asked twice at the same moment: the second finds the first's claims
+                continue
+            seen.update(question.claim_ids)
+            found = choose(question.request, len(question.claim_ids), self.index, self._chooser)
+            if isinstance(found, Explanation):
+                self._refuse(waiting, found)
+                continue
+            waiting.placements = found
+            each = zip(question.claim_ids, question.owners, found, strict=True)
+            waiting.claims = tuple(self._claim(*one, question.held_seconds) for one in each)
+            self.index.take(waiting.parts)
+        if asked:
+            _group.observe(len(asked))
+
+    def _refuse(self, waiting: Asked, explanation: Explanation) -> None:
+        """The first time, read the change feed and try again; the second time it is final."""
+        if waiting.refusal is not None:
+            _outcomes.labels("refused").inc()
+            fail(waiting.future, Refused(explanation))
+            return
+        waiting.refusal = explanation
+        self._again(waiting)
+
+    def _again(self, waiting: Asked) -> None:
+        waiting.rounds += 1
+        waiting.placements, waiting.claims = [], ()
+        if waiting.rounds > _MOST_ROUNDS:
+            fail(waiting.future, Unavailable("too many others claim the same hosts at this moment: try again"))
+            return
+        self._asked.append(waiting)
+        self._wake.set()
+
+    def _claim(self, claim_id: str, owner: Owner, placement: Placement, held_seconds: float) -> Claim:
+        index, amounts = self.index, dict[str, dict[str, int]]()
+        for part in placement.parts:
+            of = amounts.setdefault(index.provider_ids[part.row], {})
+            of[part.resource_class] = of.get(part.resource_class, 0) + part.amount
+        now = self._clock()
+        return Claim(
+            claim_id=claim_id,
+            owner=owner,
+            state=ClaimState.HELD,
+            host=index.names[placement.root],
+            cell=index.cell_name(placement.root),
+            providers=tuple(ClaimedAmounts(provider_id=key, amounts=value) for key, value in sorted(amounts.items())),
+            expires_at=now + held_seconds,
+            created_at=now,
+        )
+
+    # --- commit and settle
+
+    async def _commit(self, decided: list[Asked], releases: list[Release]) -> None:
+        batch = self._batch(decided, releases)
+        try:
+            outcome = await self._database.write(lambda tx: ledger_store.commit(tx, batch))
+        except ledger_store.LostRace:
+            await self._start_over(decided, releases, batch)
+            return
+        except Exception as error:
+            for waiting in decided:
+                self.index.give(waiting.parts)
+            if not isinstance(error, Unavailable):
+                raise
+            told: list[Waiting] = [*decided, *releases]
+            for one in told:
+                fail(one.future, error)
+            return
+        changed_elsewhere = self._apply(decided, outcome)
+        await self._settled(decided, lambda: self.reread(changed_elsewhere))
+        for number, waiting in enumerate(decided):
+            self._settle(waiting, number in outcome.committed, outcome)
+        for release in releases:
+            if not release.future.done():
+                release.future.set_result(set(release.claim_ids) & outcome.released.keys())
+
+    def _batch(self, decided: list[Asked], releases: list[Release]) -> ledger_store.Batch:
+        touched = {part.provider_id for waiting in decided for claim in waiting.claims for part in claim.providers}
+        release: dict[str, float | None] = {}
+        for wanted in releases:
+            for claim_id in wanted.claim_ids:
+                sure = wanted.by is None or release.get(claim_id, wanted.by) is None
+                release[claim_id] = None if sure else wanted.by
+        return ledger_store.Batch(
+            new=tuple(waiting.claims for waiting in decided),
+            decided_on={key: self.index.generation_of(key) for key in touched},
+            release=release,
+            mark=Mark(self._writer, self._clock()),
+        )
+
+    async def _start_over(self, decided: list[Asked], releases: list[Release], batch: ledger_store.Batch) -> None:
+        for waiting in decided:
+            self.index.give(waiting.parts)
+        await self._settled(decided, lambda: self.reread(batch.decided_on))
+        await self._settled(decided, lambda: self._answer_existing(decided))
+        for waiting in decided:
+            if not waiting.future.done():
+                self._again(waiting)
+        self._releases += releases
+        self._wake.set()
+
+    def _apply(self, decided: list[Asked], outcome: ledger_store.Outcome) -> set[str]:
+        """Make the index show what was committed; say which providers must be read again."""
+        index, elsewhere = self.index, set(outcome.stale)
+        for number, waiting in enumerate(decided):
+            if number not in outcome.committed:
+                index.give(waiting.parts)
+        for amounts in outcome.released.values():
+            for provider_id, of in amounts.items():
+                row = index.row_of(provider_id)
+                if row is not None:
+                    index.give(Part(row, name, amount) for name, amount in of.items())
+        for provider_id, (before, after) in outcome.generations.items():
+            row = index.row_of(provider_id)
+            if row is None or index.generation[row] != before:
+                elsewhere.add(provider_id)
+            else:
+                index.generation[row] = after
+        return elsewhere
+
+    def _settle(self, waiting: Asked, committed: bool, outcome: ledger_store.Outcome) -> None:
+        if waiting.future.done():
+            return
+        if committed:
+            _outcomes.labels("held").inc(len(waiting.claims))
+            waiting.future.set_result(waiting.claims)
+        elif any(claim_id in outcome.existing for claim_id in waiting.question.claim_ids):
+            answer(waiting, outcome.existing)
+        else:
+            _outcomes.labels("raced").inc()
+            self._again(waiting)
+
+    async def _answer_existing(self, asked: list[Asked]) -> None:
+        """Whoever asks again with ids that are in the ledger gets those claims, also when there is no room now."""
+        ids = [claim_id for waiting in asked for claim_id in waiting.question.claim_ids]
+        existing = await self._database.read(lambda tx: claim_store.find_claims(tx, ids))
+        for waiting in asked:
+            if any(claim_id in existing for claim_id in waiting.question.claim_ids):
+                answer(waiting, existing)
+
+    # --- the index and the database
+
+    async def _catch_up(self) -> None:
+        """Read the change feed to its end, and what changed elsewhere."""
+        rows = await self._database.read(
+            lambda tx: change_store.changes_after(tx, self._position.floor, self._writer, _MOST_CHANGES)
+        )
+        await self.reread(self._position.news(rows, self._clock()))
+        if len(rows) == _MOST_CHANGES:
+            self._look_again = True
+
+    async def reread(self, provider_ids: Iterable[str]) -> None:
+        """Show these providers (and their trees) as the database has them now."""
+        wanted = set(provider_ids)
+        if not wanted:
+            return
+        uses = await self._database.read(lambda tx: provider_store.load_trees(tx, wanted))
+        for provider_id in wanted - {use.provider.provider_id for use in uses}:
+            self.index.drop(provider_id)
+        self.index.show(uses)

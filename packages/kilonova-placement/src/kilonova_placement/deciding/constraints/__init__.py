@@ -1,0 +1,23 @@
+"""Who cannot: one small file per constraint, in the order they are applied and explained.
+
+A constraint is a function of (wanted, index) that gives the checks this request needs, none when it asks nothing of the
+kind. A check narrows a mask over the index's rows; the same check, applied alone, explains whom it removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kilonova_placement.deciding.constraints.amounts import amounts
+from kilonova_placement.deciding.constraints.check import Check
+from kilonova_placement.deciding.constraints.place import place
+from kilonova_placement.deciding.constraints.state import state
+from kilonova_placement.deciding.constraints.traits import traits
+from kilonova_placement.deciding.index import Index
+from kilonova_placement.deciding.wanted import Wanted
+
+Constraint = Callable[[Wanted, Index], list[Check]]
+
+CONSTRAINTS: tuple[Constraint, ...] = (state, place, traits, amounts)
+
+__all__ = ["CONSTRAINTS", "Check", "Constraint"]

@@ -1,0 +1,276 @@
+"""What every provider has left, in columns: the picture that deciding looks at.
+
+One row per provider; the row of a *host* (a provider without a parent) also sums up its tree: free amounts, traits.
+Rows of removed providers are reused. Changed in place: ``show`` and ``drop`` when a provider changes, ``take`` and
+``give`` per claim. Only the writer of claims changes it, between two awaits, so a reader always sees a whole picture.
+
+Invariants: ``used`` is the sum of the live claims at the row's ``generation``; for a host ``free`` is capacity less
+used (for a tree: the sum over its providers of what is not negative). Both are proven by ``app/proving.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kilonova_placement.deciding.bits import LabelSets, Mask, grown
+from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
+
+Amounts = NDArray[np.int64]
+
+
+class Part(NamedTuple):
+    """So much of a class from the provider in this row."""
+
+    row: int
+    resource_class: str
+    amount: int
+
+
+class ClassColumns:
+    """One resource class over all rows. ``largest_*`` are bounds that let most checks be skipped."""
+
+    def __init__(self, rows: int) -> None:
+        self.capacity: Amounts = np.zeros(rows, np.int64)
+        self.used: Amounts = np.zeros(rows, np.int64)
+        self.free: Amounts = np.zeros(rows, np.int64)
+        self.min_unit: Amounts = np.zeros(rows, np.int64)
+        self.max_unit: Amounts = np.zeros(rows, np.int64)
+        self.step_size: Amounts = np.ones(rows, np.int64)
+        self.largest_min = self.largest_step = self.largest_capacity = 1
+
+    def grow(self, rows: int) -> None:
+        for name in ("capacity", "used", "free", "min_unit", "max_unit", "step_size"):
+            setattr(self, name, grown(getattr(self, name), rows))
+        self.step_size[self.step_size == 0] = 1
+
+    def put(self, row: int, inventory: Inventory | None, used: int) -> None:
+        self.capacity[row] = capacity = inventory.capacity if inventory else 0
+        self.used[row], self.free[row] = used, capacity - used
+        self.set_units(row, [inventory] if inventory else [])
+        self.largest_capacity = max(self.largest_capacity, capacity)
+
+    def set_units(self, row: int, inventories: list[Inventory]) -> None:
+        """What one claim may ask of this row; of a tree, the loosest of its providers (spreading looks closer)."""
+        self.min_unit[row] = smallest = min((inventory.min_unit for inventory in inventories), default=0)
+        self.max_unit[row] = max((inventory.largest_claim for inventory in inventories), default=0)
+        self.step_size[row] = step = inventories[0].step_size if len(inventories) == 1 else 1
+        self.largest_min = max(self.largest_min, smallest)
+        self.largest_step = max(self.largest_step, step)
+
+
+class Index:
+    """All providers. ``rows`` is how many rows are in use or free for reuse; every column is at least that long."""
+
+    def __init__(self, room: int = 64) -> None:
+        self.rows = 0
+        self.hosts = 0
+        self._room = room
+        self._row_of: dict[str, int] = {}
+        self._free_rows: list[int] = []
+        self.provider_ids: list[str] = []
+        self.names: list[str] = []
+        self._row_of_host: dict[str, int] = {}
+        self.root: NDArray[np.int32] = np.zeros(room, np.int32)
+        self.generation: Amounts = np.zeros(room, np.int64)
+        self.cell: NDArray[np.int32] = np.zeros(room, np.int32)
+        #: Hosts that take new claims, and all hosts.
+        self.open: Mask = np.zeros(room, np.bool_)
+        self.is_host: Mask = np.zeros(room, np.bool_)
+        self.down: Mask = np.zeros(room, np.bool_)
+        self.traits = LabelSets(room)
+        self.places = LabelSets(room)
+        self.classes: dict[str, ClassColumns] = {}
+        self._cells: list[str] = [""]
+        #: Trees of more than one provider only: root row -> {row: provider}.
+        self._trees: dict[int, dict[int, Provider]] = {}
+
+    # --- looking
+
+    def row_of(self, provider_id: str) -> int | None:
+        return self._row_of.get(provider_id)
+
+    def row_of_host(self, name: str) -> int | None:
+        return self._row_of_host.get(name)
+
+    def providers(self) -> Iterator[tuple[str, int]]:
+        """Every provider's id and row."""
+        return iter(self._row_of.items())
+
+    def generation_of(self, provider_id: str) -> int:
+        """The generation this picture shows; 0 for one that is not here."""
+        row = self._row_of.get(provider_id)
+        return 0 if row is None else int(self.generation[row])
+
+    def cell_name(self, row: int) -> str:
+        return self._cells[int(self.cell[row])]
+
+    def cell_code(self, name: str) -> int:
+        """The number that stands for a cell; -1 for one that no provider is in."""
+        return self._cells.index(name) if name in self._cells else -1
+
+    def tree(self, root: int) -> Mapping[int, Provider] | None:
+        """The providers of a tree by row, None for a host that is alone."""
+        return self._trees.get(root)
+
+    def left(self, row: int, resource_class: str) -> int:
+        """What this provider itself still has, negative when it has shrunk below what is claimed."""
+        columns = self.classes.get(resource_class)
+        return int(columns.capacity[row] - columns.used[row]) if columns else 0
+
+    def used(self, row: int) -> dict[str, int]:
+        """What is claimed of this provider, without zeros."""
+        return {name: int(columns.used[row]) for name, columns in self.classes.items() if columns.used[row]}
+
+    # --- claims
+
+    def take(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            self._add(part.row, part.resource_class, part.amount)
+
+    def give(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            self._add(part.row, part.resource_class, -part.amount)
+
+    def _add(self, row: int, resource_class: str, amount: int) -> None:
+        columns, root = self._columns(resource_class), int(self.root[row])
+        columns.used[row] += amount
+        if root in self._trees:
+            self._sum_class(root, columns)
+        else:
+            columns.free[row] -= amount
+
+    # --- providers
+
+    def show(self, uses: Iterable[ProviderUse]) -> None:
+        """Show providers as they are now. Whoever shows a child shows its host in the same call."""
+        hosts_first = sorted(uses, key=lambda use: use.provider.parent_id is not None)
+        hosts = {use.provider.provider_id: use.provider for use in hosts_first if use.provider.parent_id is None}
+        for use in hosts_first:
+            if use.provider.parent_id is not None and use.provider.root_id in hosts:
+                self._seat_host(hosts[use.provider.root_id])
+            self._put(use)
+
+    def _put(self, use: ProviderUse) -> None:
+        provider, row = use.provider, self._row(use.provider.provider_id)
+        self._leave_tree(row, provider)
+        self.names[row], self.generation[row] = provider.name, provider.generation
+        self.cell[row] = self._cell(provider.cell)
+        is_host = provider.parent_id is None
+        self.is_host[row], self.open[row] = is_host, is_host and not provider.disabled and not provider.down
+        self.down[row] = bool(provider.down)
+        self.traits.put(row, provider.traits)
+        zone = [f"zone:{provider.zone}"] if provider.zone else []
+        self.places.put(row, [*zone, *(f"aggregate:{name}" for name in provider.aggregates)])
+        for name in {*provider.inventories, *use.used, *self.classes}:
+            self._columns(name).put(row, provider.inventories.get(name), use.used.get(name, 0))
+        if is_host:
+            self._row_of_host[provider.name] = row
+        self._join_tree(row, provider)
+        self.hosts = len(self._row_of_host)
+
+    def drop(self, provider_id: str) -> None:
+        """Forget a provider."""
+        row = self._row_of.pop(provider_id, None)
+        if row is None:
+            return
+        root = int(self.root[row])
+        self._forget_name(row)
+        self._forget_in_tree(root, row)
+        self.open[row] = self.is_host[row] = False
+        for columns in self.classes.values():
+            columns.put(row, None, 0)
+        self.provider_ids[row] = self.names[row] = ""
+        self._free_rows.append(row)
+        self.hosts = len(self._row_of_host)
+
+    def _row(self, provider_id: str) -> int:
+        row = self._row_of.get(provider_id)
+        if row is None:
+            row = self._free_rows.pop() if self._free_rows else self._new_row()
+            self._row_of[provider_id] = row
+            self.provider_ids[row], self.root[row] = provider_id, row
+        return row
+
+    def _new_row(self) -> int:
+        if self.rows == self._room:
+            self._grow(self._room * 2)
+        self.provider_ids.append("")
+        self.names.append("")
+        self.rows += 1
+        return self.rows - 1
+
+    def _grow(self, room: int) -> None:
+        self._room = room
+        for name in ("root", "generation", "cell", "open", "is_host", "down"):
+            setattr(self, name, grown(getattr(self, name), room))
+        self.traits.grow(room)
+        self.places.grow(room)
+        for columns in self.classes.values():
+            columns.grow(room)
+
+    def _columns(self, resource_class: str) -> ClassColumns:
+        columns = self.classes.get(resource_class)
+        if columns is None:
+            columns = self.classes[resource_class] = ClassColumns(self._room)
+        return columns
+
+    def _cell(self, name: str) -> int:
+        if name not in self._cells:
+            self._cells.append(name)
+        return self._cells.index(name)
+
+    # --- trees
+
+    def _leave_tree(self, row: int, provider: Provider) -> None:
+        """A renamed host, or a provider that has moved to another tree, leaves what it was."""
+        if self.names[row] not in ("", provider.name):
+            self._forget_name(row)
+        root = int(self.root[row])
+        if root != row and root != self._row_of.get(provider.root_id):
+            self._forget_in_tree(root, row)
+
+    def _forget_name(self, row: int) -> None:
+        if self._row_of_host.get(self.names[row]) == row:
+            del self._row_of_host[self.names[row]]
+
+    def _join_tree(self, row: int, provider: Provider) -> None:
+        root = self._row_of.get(provider.root_id, row)
+        self.root[row] = root
+        if root == row and root not in self._trees:
+            return
+        tree = self._trees.setdefault(root, {})
+        tree[row] = provider
+        self._sum_tree(root)
+
+    def _seat_host(self, provider: Provider) -> None:
+        """Say what a host itself has before its first child joins: a tree sums over its members."""
+        root = self._row_of[provider.provider_id]
+        self._trees.setdefault(root, {})[root] = provider
+
+    def _forget_in_tree(self, root: int, row: int) -> None:
+        tree = self._trees.get(root)
+        if tree is None:
+            return
+        tree.pop(row, None)
+        if row == root or not tree:
+            del self._trees[root]
+            return
+        self._sum_tree(root)
+
+    def _sum_tree(self, root: int) -> None:
+        tree = self._trees[root]
+        if root not in tree:
+            return
+        for name, columns in self.classes.items():
+            inventories = [found for provider in tree.values() if (found := provider.inventories.get(name))]
+            columns.set_units(root, inventories)
+            self._sum_class(root, columns)
+        self.traits.put(root, {trait for provider in tree.values() for trait in provider.traits})
+
+    def _sum_class(self, root: int, columns: ClassColumns) -> None:
+        rows = list(self._trees[root])
+        columns.free[root] = int(np.maximum(columns.capacity[rows] - columns.used[rows], 0).sum())

@@ -1,0 +1,1 @@
+"""Plain types of placement; they import nothing of ours."""

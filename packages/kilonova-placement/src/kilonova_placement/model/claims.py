@@ -1,0 +1,68 @@
+"""A claim: amounts of providers that belong to an owner.
+
+        held ──bind──► bound
+          │              │
+          └──release─────┴──► released      a held claim past ``expires_at`` is released by placement itself
+
+A claim always has an owner. Its id is given by whoever asks, so that asking again finds the same claim. A released
+claim holds nothing; it is remembered for a while so that a late repetition of the first question is refused.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+ClaimId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9:._-]+$")]
+
+
+class ClaimState(StrEnum):
+    """Where a claim stands."""
+
+    HELD = "held"
+    BOUND = "bound"
+    RELEASED = "released"
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose claim it is. ``name`` is opaque to placement: a kind and an id, as ``server:<uuid>``."""
+
+    name: Annotated[str, msgspec.Meta(min_length=3, max_length=255, pattern=r"^[a-z_]+:.+$")]
+    project_id: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    user_id: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+    @property
+    def consumer(self) -> str:
+        """The id without its kind: the consumer of the Placement API."""
+        return self.name.partition(":")[2]
+
+
+class ClaimedAmounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a claim takes of one provider."""
+
+    provider_id: str
+    amounts: dict[str, int]
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """``host`` and ``cell`` are those of the tree the amounts come from. ``expires_at``: seconds since the epoch."""
+
+    claim_id: str
+    owner: Owner
+    state: ClaimState
+    host: str
+    cell: str
+    generation: int = 1
+    providers: tuple[ClaimedAmounts, ...] = ()
+    expires_at: float | None = None
+    created_at: float = 0.0
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """Two claims of one owner: the place it leaves and the place it goes to."""
+
+    owner: Owner
+    leaves: str
+    goes_to: str

@@ -1,0 +1,116 @@
+"""Providers: hosts, and parts of hosts, that have something to give. A provider without a parent is a host."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import msgspec
+
+from kilonova_placement.model.requests import ClassName, Name, TraitName
+
+Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+ProviderId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$")]
+
+
+class Inventory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How much there is of one class. ``max_unit`` 0: one claim may take as much as there is."""
+
+    total: Whole
+    reserved: Whole = 0
+    min_unit: Positive = 1
+    max_unit: Whole = 0
+    step_size: Positive = 1
+    allocation_ratio: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+
+    @property
+    def capacity(self) -> int:
+        """What may be claimed in all: ``(total - reserved) * allocation_ratio``, as the Placement API defines it."""
+        return max(0, math.floor((self.total - self.reserved) * self.allocation_ratio))
+
+    @property
+    def largest_claim(self) -> int:
+        return self.max_unit or self.total
+
+
+class ProviderReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is said about a provider. None leaves what is there; ``inventories`` and ``traits`` are whole sets.
+
+    ``disabled`` and ``down`` are reasons in words; an empty one means enabled, or up.
+    ``generation``: when given, the report counts only if the provider still has it (409 otherwise).
+    """
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    cell: Name = ""
+    parent_id: ProviderId | None = None
+    inventories: dict[ClassName, Inventory] = {}
+    traits: tuple[TraitName, ...] = ()
+    zone: Name | None = None
+    aggregates: tuple[Name, ...] | None = None
+    disabled: str | None = None
+    down: str | None = None
+    generation: int | None = None
+
+
+class ProviderChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A change of some of a provider's attributes; None leaves what is there."""
+
+    zone: Name | None = None
+    aggregates: tuple[Name, ...] | None = None
+    disabled: str | None = None
+    down: str | None = None
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider as it is written down. ``root_id`` is its own id for a host."""
+
+    provider_id: str
+    name: str
+    generation: int
+    root_id: str
+    parent_id: str | None = None
+    cell: str = ""
+    zone: str = ""
+    inventories: dict[str, Inventory] = {}
+    traits: tuple[str, ...] = ()
+    aggregates: tuple[str, ...] = ()
+    disabled: str = ""
+    down: str = ""
+    created_at: float = 0.0
+    updated_at: float = 0.0
+
+
+class ProviderUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider and the sums of the live claims on it."""
+
+    provider: Provider
+    used: dict[str, int]
+
+
+def described(report: ProviderReport, provider_id: str, known: Provider | None, now: float) -> Provider:
+    """The provider as the report leaves it. Its root is that of its parent, so the caller sets it for a child."""
+    if known is None:
+        known = Provider(provider_id=provider_id, name="", generation=0, root_id=provider_id, created_at=now)
+    replaced = msgspec.structs.replace(
+        known,
+        name=report.name,
+        cell=report.cell or known.cell,
+        parent_id=report.parent_id,
+        inventories=report.inventories,
+        traits=tuple(sorted(set(report.traits))),
+    )
+    change = ProviderChange(zone=report.zone, aggregates=report.aggregates, disabled=report.disabled, down=report.down)
+    return changed(replaced, change)
+
+
+def changed(provider: Provider, change: ProviderChange) -> Provider:
+    """The provider with every attribute replaced that the change names."""
+    aggregates = change.aggregates
+    return msgspec.structs.replace(
+        provider,
+        zone=provider.zone if change.zone is None else change.zone,
+        aggregates=provider.aggregates if aggregates is None else tuple(sorted(set(aggregates))),
+        disabled=provider.disabled if change.disabled is None else change.disabled,
+        down=provider.down if change.down is None else change.down,
+    )

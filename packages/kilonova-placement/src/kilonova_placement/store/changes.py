@@ -1,0 +1,32 @@
+"""The change feed: which providers changed, in numbered rows that other processes read."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, func, select
+
+from kilonova_placement.store.tables import changes
+
+
+class Change(NamedTuple):
+    """A provider changed, in the transaction that wrote this number."""
+
+    seq: int
+    provider_id: str
+
+
+def changes_after(tx: Connection, seq: int, writer: str, limit: int) -> list[Change]:
+    """What others than this writer changed, in order."""
+    query = select(changes.c.seq, changes.c.provider_id).where(changes.c.seq > seq, changes.c.writer != writer)
+    return [Change(*row) for row in tx.execute(query.order_by(changes.c.seq).limit(limit))]
+
+
+def newest_change(tx: Connection) -> int:
+    """The highest number, 0 when there is none."""
+    return tx.scalar(select(func.max(changes.c.seq))) or 0
+
+
+def clear_changes(tx: Connection, before: float) -> int:
+    """Remove rows that every process has read or has given up; say how many."""
+    return tx.execute(delete(changes).where(changes.c.at < before)).rowcount

@@ -1,0 +1,139 @@
+"""Providers and what is claimed of them.
+
+Whoever reads a provider together with its sums reads the generation FIRST: on PostgreSQL each statement sees what is
+committed by then, so the sums may be newer than the generation, never older. A claim decided on such a picture fails
+its check of the generation; the other way round it could take what is taken already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
+from kilonova_placement.store.claims import in_chunks
+from kilonova_placement.store.tables import changes, claim_amounts, providers
+
+_Inventories = dict[str, Inventory]
+
+
+class Mark(NamedTuple):
+    """Who writes, and when: the change feed's columns."""
+
+    writer: str
+    now: float
+
+
+def find_provider(tx: Connection, provider_id: str) -> Provider | None:
+    row = tx.execute(select(providers).where(providers.c.provider_id == provider_id)).first()
+    return _provider(row) if row else None
+
+
+def find_named(tx: Connection, name: str) -> Provider | None:
+    row = tx.execute(select(providers).where(providers.c.name == name)).first()
+    return _provider(row) if row else None
+
+
+def all_providers(tx: Connection) -> list[Provider]:
+    return [_provider(row) for row in tx.execute(select(providers).order_by(providers.c.name))]
+
+
+def children_of(tx: Connection, provider_id: str) -> list[str]:
+    return list(tx.scalars(select(providers.c.provider_id).where(providers.c.parent_id == provider_id)))
+
+
+def load_all(tx: Connection) -> list[ProviderUse]:
+    rows = tx.execute(select(providers)).all()
+    return _with_sums(rows, tx.execute(_sums()).all())
+
+
+def load_trees(tx: Connection, provider_ids: Iterable[str]) -> list[ProviderUse]:
+    """These providers and all others of their trees. One that does not exist is not in the answer."""
+    found: list[ProviderUse] = []
+    for chunk in in_chunks(provider_ids):
+        roots = select(providers.c.root_id).where(providers.c.provider_id.in_(chunk))
+        rows = tx.execute(select(providers).where(providers.c.root_id.in_(roots))).all()
+        ids = [row.provider_id for row in rows]
+        for some in in_chunks(ids):
+            sums = tx.execute(_sums().where(claim_amounts.c.provider_id.in_(some))).all()
+            found += _with_sums([row for row in rows if row.provider_id in set(some)], sums)
+    return found
+
+
+def generations(tx: Connection) -> dict[str, int]:
+    """The generation of every provider."""
+    return {
+        row.provider_id: row.generation for row in tx.execute(select(providers.c.provider_id, providers.c.generation))
+    }
+
+
+def lock_generations(tx: Connection, provider_ids: Iterable[str]) -> dict[str, int]:
+    """The generations of these providers, which nobody else may change until this transaction ends.
+
+    Locked in the order of their ids, so that two transactions never wait for each other in a circle.
+    """
+    found: dict[str, int] = {}
+    for chunk in in_chunks(sorted(provider_ids)):
+        query = select(providers.c.provider_id, providers.c.generation).where(providers.c.provider_id.in_(chunk))
+        rows = tx.execute(query.order_by(providers.c.provider_id).with_for_update())
+        found.update({row.provider_id: row.generation for row in rows})
+    return found
+
+
+def used_of(tx: Connection, provider_id: str) -> dict[str, int]:
+    rows = tx.execute(_sums().where(claim_amounts.c.provider_id == provider_id))
+    return {resource_class: int(amount) for _, resource_class, amount in rows}
+
+
+def amounts_on(tx: Connection, provider_id: str) -> dict[str, dict[str, int]]:
+    """Claim id to amounts, for every live claim on a provider."""
+    found: dict[str, dict[str, int]] = {}
+    for row in tx.execute(select(claim_amounts).where(claim_amounts.c.provider_id == provider_id)):
+        found.setdefault(row.claim_id, {})[row.resource_class] = row.amount
+    return found
+
+
+def save_provider(tx: Connection, provider: Provider, mark: Mark) -> None:
+    """Write a provider down, new (generation 1) or changed (its generation is already the next one)."""
+    values = msgspec.to_builtins(provider)
+    if provider.generation == 1:
+        tx.execute(insert(providers).values(values))
+    else:
+        tx.execute(update(providers).where(providers.c.provider_id == provider.provider_id).values(values))
+    announce(tx, [provider.provider_id], mark)
+
+
+def delete_provider(tx: Connection, provider_id: str, mark: Mark) -> None:
+    tx.execute(delete(providers).where(providers.c.provider_id == provider_id))
+    announce(tx, [provider_id], mark)
+
+
+def announce(tx: Connection, provider_ids: Iterable[str], mark: Mark) -> None:
+    """Tell other processes, through the change feed, to look at these providers again."""
+    rows = [{"provider_id": provider_id, "writer": mark.writer, "at": mark.now} for provider_id in provider_ids]
+    if rows:
+        tx.execute(insert(changes), rows)
+
+
+def _sums() -> Any:
+    amounts = claim_amounts.c
+    return select(amounts.provider_id, amounts.resource_class, func.sum(amounts.amount)).group_by(
+        amounts.provider_id, amounts.resource_class
+    )
+
+
+def _with_sums(rows: Sequence[Row[Any]], sums: Sequence[Any]) -> list[ProviderUse]:
+    used: dict[str, dict[str, int]] = {}
+    for provider_id, resource_class, amount in sums:
+        used.setdefault(provider_id, {})[resource_class] = int(amount)
+    return [ProviderUse(provider=_provider(row), used=used.get(row.provider_id, {})) for row in rows]
+
+
+def _provider(row: Row[Any]) -> Provider:
+    values = dict(row._mapping)
+    values["inventories"] = msgspec.convert(values["inventories"], _Inventories)
+    values["traits"], values["aggregates"] = tuple(values["traits"]), tuple(values["aggregates"])
+    return Provider(**values)

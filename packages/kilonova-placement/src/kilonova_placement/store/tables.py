@@ -1,0 +1,73 @@
+"""The tables of placement. ``claims`` and ``claim_amounts`` are the ledger: usage is a sum over it, never a counter.
+
+Invariants: ``claim_amounts`` has rows of live claims only; every change of a provider, or of what is claimed of it,
+raises the provider's ``generation`` and writes a row to ``changes`` in the same transaction.
+"""
+
+from __future__ import annotations
+
+from kilonova_kit.database import Json, StringList
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+#: SQLite counts up by itself only for INTEGER.
+_Sequence = BigInteger().with_variant(Integer, "sqlite")
+
+providers = Table(
+    "providers",
+    metadata,
+    Column("provider_id", String(36), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("root_id", String(36), nullable=False, index=True),
+    Column("parent_id", String(36), ForeignKey("providers.provider_id"), index=True),
+    Column("cell", String(255), nullable=False),
+    Column("zone", String(255), nullable=False),
+    Column("inventories", Json, nullable=False),
+    Column("traits", StringList, nullable=False),
+    Column("aggregates", StringList, nullable=False),
+    Column("disabled", Text, nullable=False),
+    Column("down", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("claim_id", String(64), primary_key=True),
+    Column("owner", String(255), nullable=False, index=True),
+    Column("consumer", String(255), nullable=False, index=True),
+    Column("project_id", String(255), nullable=False),
+    Column("user_id", String(255), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("host", String(200), nullable=False),
+    Column("cell", String(255), nullable=False),
+    Column("expires_at", Float),
+    Column("created_at", Float, nullable=False),
+    Column("released_at", Float),
+    Index("ix_claims_project", "project_id", "user_id"),
+    Index("ix_claims_expires", "expires_at"),
+    Index("ix_claims_released", "released_at"),
+)
+
+claim_amounts = Table(
+    "claim_amounts",
+    metadata,
+    Column("claim_id", String(64), ForeignKey("claims.claim_id"), primary_key=True),
+    Column("provider_id", String(36), ForeignKey("providers.provider_id"), primary_key=True, index=True),
+    Column("resource_class", String(255), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("seq", _Sequence, primary_key=True, autoincrement=True),
+    Column("provider_id", String(36), nullable=False),
+    Column("writer", String(36), nullable=False),
+    Column("at", Float, nullable=False),
+    sqlite_autoincrement=True,  # a number is never used twice, also after old rows are cleared away
+)
