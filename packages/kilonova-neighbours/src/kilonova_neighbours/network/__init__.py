@@ -7,6 +7,6 @@ A request falls through these rooms:
     store/    all SQL: the tables, addresses, generic records
     model/    plain rules: addresses, security group rules, refusals
 
-A resource's record is plain data, a ``dict`` with the public attribute names as keys, in every room: the attribute table of
-``api`` is what says its types. Errors carry Neutron's own type names and words (neutron_lib/exceptions).
+A resource's record is plain data in every room, a ``dict`` with the public attribute names as keys: the attribute table
+of ``api`` is what says its types. Errors carry Neutron's own type names and words (neutron_lib/exceptions).
 """

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from kilonova_kit.http.client import InProcess, Reply, ServiceClient
 from kilonova_kit.http.edge import Edge
 from kilonova_kit.http.identity import Identity
@@ -65,9 +68,7 @@ class Cloud:
         reply = await self.ask(who, "DELETE", f"/{singular.replace('_', '-')}s/{wanted}")
         assert reply.status == 204, reply.body
 
-    async def refusal(
-        self, who: str, method: str, path: str, body: Any = None, **more: Any
-    ) -> tuple[int, str, str]:
+    async def refusal(self, who: str, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, str, str]:
         """Status, Neutron's type, and message."""
         reply = await self.ask(who, method, path, body, **more)
         assert reply.status >= 400, reply.body
@@ -95,3 +96,39 @@ async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
     started = await start_cloud(NetworkSettings(database_url=f"sqlite:///{tmp_path}/network.db"))
     yield started
     await started.app.close()
+
+
+@pytest.fixture
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of this test's own, on a free loopback port. It refuses to run as root."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not programs:
+        pytest.skip("needs PostgreSQL (apt install postgresql)")
+    data = tmp_path_factory.mktemp("postgresql")
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    for folder in (data, *data.parents[:3]):
+        if os.geteuid() == 0 and folder.owner() == "root" and folder.is_relative_to("/tmp") and folder != Path("/tmp"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    if user:
+        shutil.chown(data, "postgres")
+    run = {"check": True, "capture_output": True, "cwd": "/"}
+    subprocess.run([*user, programs[-1], "-D", data, "-A", "trust", "-U", "kilonova"], **run)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    control = [*user, programs[-1].with_name("pg_ctl"), "-D", data, "-w"]
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+    subprocess.run(
+        [*control, "-o", options, "-l", data / "log", "start"], check=True, stdout=subprocess.DEVNULL, cwd="/"
+    )
+    yield f"postgresql+psycopg://kilonova@127.0.0.1:{port}/postgres"
+    subprocess.run([*control, "-m", "immediate", "stop"], **run)
+
+
+@pytest.fixture
+async def two_clouds(postgresql_url: str) -> AsyncIterator[tuple[Cloud, Cloud]]:
+    """Two processes' worth of the service on one database."""
+    one, other = [await start_cloud(NetworkSettings(database_url=postgresql_url)) for _ in range(2)]
+    yield one, other
+    await one.app.close()
+    await other.app.close()

@@ -64,3 +64,130 @@ async def test_the_bootstrap_network_is_made_once_and_open_to_all(cloud: Any) ->
     assert subnet["dns_nameservers"] == ["9.9.9.9"]
     assert network["subnets"] == [subnet["id"]]
     await cloud.make("bob", "port", network_id=network["id"])
+
+
+async def test_a_mac_stands_once_on_a_network(cloud: Any) -> None:
+    network, _ = await cloud.network_with_subnet()
+    body = {"network_id": network, "mac_address": "FA-16-3E-AA-BB-CC"}
+    port = await cloud.make("alice", "port", **body)
+    assert port["mac_address"] == "fa:16:3e:aa:bb:cc"
+    assert (await cloud.refusal("alice", "POST", "/ports", {"port": body}))[:2] == (409, "MacAddressInUse")
+    other = await cloud.make("alice", "network")
+    await cloud.make("alice", "port", **{**body, "network_id": other["id"]})
+
+
+async def test_fixed_addresses_are_chosen_by_subnet_and_changed(cloud: Any) -> None:
+    network, subnet = await cloud.network_with_subnet()
+    port = await cloud.make("alice", "port", network_id=network, fixed_ips=[{"subnet_id": subnet["id"]}])
+    before = port["fixed_ips"]
+    path = f"/ports/{port['id']}"
+    two = [{"subnet_id": subnet["id"]}, {"ip_address": "10.0.0.200"}]
+    port = await cloud.change("alice", "port", port["id"], fixed_ips=two)
+    assert sorted(f["ip_address"] for f in port["fixed_ips"]) == sorted([before[0]["ip_address"], "10.0.0.200"])
+    port = await cloud.change("alice", "port", port["id"], fixed_ips=[])
+    assert port["fixed_ips"] == []
+    await cloud.make("alice", "port", network_id=network, fixed_ips=before)
+    for wish, kind in (
+        ([{"ip_address": "192.168.0.1"}], "InvalidIpForNetwork"),
+        ([{"ip_address": "10.0.0.255", "subnet_id": subnet["id"]}], "InvalidIpForSubnet"),
+        ([{"ip_address": "10.0.0.9"}, {"ip_address": "10.0.0.9"}], "HTTPBadRequest"),
+        ([{"subnet_id": network}], "InvalidInput"),
+        ([{"subnet_id": subnet["id"]}] * 6, "InvalidInput"),
+    ):
+        assert (await cloud.refusal("alice", "PUT", path, {"port": {"fixed_ips": wish}}))[:2] == (400, kind)
+
+
+async def test_a_member_chooses_little_on_a_network_of_others(cloud: Any) -> None:
+    network, subnet = await cloud.network_with_subnet("admin")
+    await cloud.change("admin", "network", network, shared=True)
+    for name, value in (
+        ("mac_address", "fa:16:3e:00:00:09"),
+        ("port_security_enabled", False),
+        ("allowed_address_pairs", [{"ip_address": "10.0.0.5"}]),
+        ("fixed_ips", [{"ip_address": "10.0.0.5"}]),
+        ("device_owner", "network:dhcp"),
+        ("binding:host_id", "host1"),
+        ("binding:profile", {"a": 1}),
+    ):
+        body = {"port": {"network_id": network, name: value}}
+        refused = await cloud.refusal("bob", "POST", "/ports", body)
+        assert refused[:2] == (403, "PolicyNotAuthorized"), name
+    port = await cloud.make("bob", "port", network_id=network, fixed_ips=[{"subnet_id": subnet["id"]}])
+    path = f"/ports/{port['id']}"
+    assert (await cloud.refusal("alice", "GET", path))[:2] == (404, "PortNotFound")
+    assert (await cloud.refusal("alice", "DELETE", path))[:2] == (404, "PortNotFound")
+    refused = await cloud.refusal("bob", "PUT", path, {"port": {"mac_address": "fa:16:3e:00:00:0a"}})
+    assert refused[:2] == (403, "PolicyNotAuthorized")
+    stranger = await cloud.make("alice", "network")
+    body = {"port": {"network_id": stranger["id"]}}
+    assert (await cloud.refusal("bob", "POST", "/ports", body))[:2] == (404, "NetworkNotFound")
+
+
+async def test_port_security_and_groups_exclude_each_other(cloud: Any) -> None:
+    network, _ = await cloud.network_with_subnet()
+    port = await cloud.make("alice", "port", network_id=network)
+    path = f"/ports/{port['id']}"
+    refused = await cloud.refusal("alice", "PUT", path, {"port": {"port_security_enabled": False}})
+    assert refused[:2] == (409, "PortSecurityPortHasSecurityGroup")
+    changed = await cloud.change("alice", "port", port["id"], port_security_enabled=False, security_groups=[])
+    assert (changed["port_security_enabled"], changed["security_groups"]) == (False, [])
+    pairs = {"port": {"allowed_address_pairs": [{"ip_address": "10.0.0.0/28"}]}}
+    assert (await cloud.refusal("alice", "PUT", path, pairs))[:2] == (409, "AddressPairAndPortSecurityRequired")
+    await cloud.change("alice", "network", network, port_security_enabled=False)
+    bare = await cloud.make("alice", "port", network_id=network)
+    assert (bare["port_security_enabled"], bare["security_groups"]) == (False, [])
+
+
+async def test_address_pairs_and_dhcp_options_are_kept(cloud: Any) -> None:
+    network, _ = await cloud.network_with_subnet()
+    options = [{"opt_name": "mtu", "opt_value": "1400"}, {"opt_name": "tftp", "opt_value": "x", "ip_version": 4}]
+    pairs = [{"ip_address": "10.0.0.0/28"}, {"ip_address": "10.0.0.99", "mac_address": "fa:16:3e:01:02:03"}]
+    port = await cloud.make("alice", "port", network_id=network, extra_dhcp_opts=options, allowed_address_pairs=pairs)
+    assert port["allowed_address_pairs"][0] == {"ip_address": "10.0.0.0/28", "mac_address": port["mac_address"]}
+    changes = [{"opt_name": "mtu", "opt_value": None}, {"opt_name": "tftp", "opt_value": "y"}]
+    changed = await cloud.change("alice", "port", port["id"], extra_dhcp_opts=changes)
+    assert changed["extra_dhcp_opts"] == [{"ip_version": 4, "opt_name": "tftp", "opt_value": "y"}]
+
+
+async def test_ports_are_found_by_address_group_and_device(cloud: Any) -> None:
+    network, subnet = await cloud.network_with_subnet()
+    group = await cloud.make("alice", "security_group", name="web")
+    wanted = await cloud.make(
+        "alice",
+        "port",
+        network_id=network,
+        device_id="vm1",
+        security_groups=[group["id"]],
+        fixed_ips=[{"ip_address": "10.0.0.42"}],
+    )
+    await cloud.make("alice", "port", network_id=network, device_id="vm2")
+    for query in (
+        {"fixed_ips": ["ip_address=10.0.0.42", f"subnet_id={subnet['id']}"]},
+        {"fixed_ips": "ip_address_substr=0.42"},
+        {"security_groups": group["id"]},
+        {"device_id": ["vm1", "vm9"]},
+        {"mac_address": wanted["mac_address"]},
+        {"device_id": "vm1", "tenant_id": "red", "admin_state_up": "true", "unknown": "ignored"},
+    ):
+        found = (await cloud.get("alice", "/ports", **query))["ports"]
+        assert [port["id"] for port in found] == [wanted["id"]], query
+    assert (await cloud.get("alice", "/ports", device_id="", fields="id"))["ports"] == []
+
+
+async def test_who_must_know_is_told_of_each_change_and_of_no_refusal(cloud: Any) -> None:
+    network, _ = await cloud.network_with_subnet()
+    before = len(cloud.told)
+    port = await cloud.make("alice", "port", network_id=network)
+    await cloud.change("alice", "port", port["id"], name="x")
+    await cloud.drop("alice", "port", port["id"])
+    assert len(cloud.told) == before + 3
+    await cloud.refusal("alice", "DELETE", f"/ports/{port['id']}")
+    await cloud.get("alice", "/ports")
+    assert len(cloud.told) == before + 3
+
+
+async def test_a_foreign_security_group_is_not_found(cloud: Any) -> None:
+    network, _ = await cloud.network_with_subnet()
+    group = await cloud.make("bob", "security_group", name="web")
+    body = {"port": {"network_id": network, "security_groups": [group["id"]]}}
+    assert (await cloud.refusal("alice", "POST", "/ports", body))[:2] == (404, "SecurityGroupNotFound")

@@ -1,6 +1,7 @@
 """Agents, availability zones and the use of addresses: what operators read.
 
-The hosts' agents belong to compute, which lists them itself: this list is empty, as with a Neutron backend without agents.
+The hosts' agents belong to compute, which lists them itself: this list is empty, as with a Neutron backend that has
+no agents.
 """
 
 from __future__ import annotations

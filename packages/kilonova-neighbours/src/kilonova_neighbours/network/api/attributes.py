@@ -1,7 +1,7 @@
 """The machinery of attribute tables: a body to a record with defaults, and a record to what the caller may see.
 
-The order of checks, and the words, are Neutron's (neutron/api/v2/base.py, neutron_lib/api/attributes.py): shape of the body,
-unknown names, names that may not be set, required ones, values. Who may set an attribute is decided in ``app``.
+The order of checks, and the words, are Neutron's (neutron/api/v2/base.py, neutron_lib/api/attributes.py): shape of the
+body, unknown names, names that may not be set, required ones, values. Who may set an attribute is decided in ``app``.
 """
 
 from __future__ import annotations

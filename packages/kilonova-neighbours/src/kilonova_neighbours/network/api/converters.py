@@ -51,6 +51,11 @@ def or_none(inner: Converter) -> Converter:
     return convert
 
 
+def text_or_empty(name: str, value: Any) -> str:
+    """Text; null means that there is none."""
+    return "" if value is None else str(text()(name, value))
+
+
 def uuid(name: str, value: Any) -> str:
     if not isinstance(value, str) or not is_uuid_like(value):
         raise bad_attribute(name, f"'{value}' is not a valid UUID")
@@ -146,6 +151,10 @@ def list_of(inner: Converter, *, unique: bool = True) -> Converter:
         return items
 
     return convert
+
+
+def mapping_or_empty(name: str, value: Any) -> dict[str, Any]:
+    return {} if value is None else mapping(name, value)
 
 
 def mapping(name: str, value: Any) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from kilonova_neighbours.network.api.converters import (
     boolean,
     list_of,
     mac,
-    mapping,
+    mapping_or_empty,
     number,
     one_of,
     or_none,
     shaped,
     text,
+    text_or_empty,
     uuid,
 )
 from kilonova_neighbours.network.api.resources import Resource
@@ -44,7 +45,9 @@ _PAIR = shaped({"ip_address": address_or_range}, {"mac_address": mac})
 def _fixed_ips(name: str, value: Any) -> list[dict[str, Any]] | None:
     if value is None:
         return None
-    wishes = list_of(shaped({}, {"subnet_id": uuid, "ip_address": address}), unique=False)(name, value)
+    wishes: list[dict[str, Any]] = list_of(shaped({}, {"subnet_id": uuid, "ip_address": address}), unique=False)(
+        name, value
+    )
     given = [wish["ip_address"] for wish in wishes if "ip_address" in wish]
     for at, one in enumerate(given):
         if one in given[:at]:
@@ -55,10 +58,7 @@ def _fixed_ips(name: str, value: Any) -> list[dict[str, Any]] | None:
 
 
 def _pairs(name: str, value: Any) -> list[dict[str, Any]]:
-    try:
-        pairs = list_of(_PAIR, unique=False)(name, value)
-    except KeyError:
-        raise invalid("AddressPairMissingIp", "AllowedAddressPair must contain ip_address") from None
+    pairs: list[dict[str, Any]] = list_of(_PAIR, unique=False)(name, value)
     if len(pairs) > _MOST_PAIRS:
         raise invalid(
             "AllowedAddressPairExhausted", f"The number of allowed address pair exceeds the maximum {_MOST_PAIRS}."
@@ -93,8 +93,8 @@ PORTS = Resource(
             Attribute("allowed_address_pairs", _pairs, post=True, put=True, default=[]),
             Attribute("extra_dhcp_opts", _options, post=True, put=True, default=[]),
             Attribute("binding:vnic_type", one_of(*_VNIC_TYPES), post=True, put=True, default="normal"),
-            Attribute("binding:host_id", text(), post=True, put=True, default="", admin_only=True),
-            Attribute("binding:profile", mapping, post=True, put=True, default={}, admin_only=True),
+            Attribute("binding:host_id", text_or_empty, post=True, put=True, default="", admin_only=True),
+            Attribute("binding:profile", mapping_or_empty, post=True, put=True, default={}, admin_only=True),
             Attribute("binding:vif_type", admin_only=True),
             Attribute("binding:vif_details", admin_only=True),
         ),

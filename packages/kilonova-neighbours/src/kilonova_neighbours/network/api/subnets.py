@@ -1,4 +1,4 @@
-"""Subnets: their attributes (api-ref subnets; extensions subnet_allocation, default-subnetpools, subnet-service-types)."""
+"""Subnets: their attributes (api-ref subnets; subnet_allocation, default-subnetpools, subnet-service-types)."""
 
 from __future__ import annotations
 

@@ -99,7 +99,8 @@ def _one(work: Work, port: Record, by_id: dict[str, Record], wish: Record, chose
 def _subnet_of_wish(port: Record, by_id: dict[str, Record], subnet_id: str) -> Record:
     if subnet_id not in by_id:
         raise invalid_input(
-            f"Failed to create port on network {port['network_id']}, because fixed_ips included invalid subnet {subnet_id}"
+            f"Failed to create port on network {port['network_id']}, "
+            f"because fixed_ips included invalid subnet {subnet_id}"
         )
     return by_id[subnet_id]
 

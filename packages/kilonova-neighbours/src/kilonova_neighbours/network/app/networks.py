@@ -1,4 +1,4 @@
-"""Networks: who sees them, what keeps them from being deleted, and the provider attributes, which are only remembered."""
+"""Networks: who sees them, what keeps them from being deleted; provider attributes are only remembered."""
 
 from __future__ import annotations
 

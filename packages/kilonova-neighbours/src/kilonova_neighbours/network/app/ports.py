@@ -1,7 +1,7 @@
 """Ports: an address and a MAC on a network, for a device.
 
-A port is DOWN until it is bound: it is ACTIVE while it is administratively up and has a ``binding:host_id``, since the host
-named there wires it at once and reports its own failures to compute. ``vif_type`` is then ``bridge``.
+A port is DOWN until it is bound: it is ACTIVE while it is administratively up and has a ``binding:host_id``, since the
+host named there wires it at once and reports its own failures to compute. ``vif_type`` is then ``bridge``.
 """
 
 from __future__ import annotations
@@ -193,8 +193,8 @@ def _merged_options(present: list[Record], changes: list[Record]) -> list[Record
 
 def delete(work: Work, port_id: str) -> None:
     port = require_seen(work, PORT, port_id)
-    if not (work.actor.is_trusted or work.actor.owns(port)):
-        if not work.actor.owns(require(work, NETWORK, port["network_id"])):
-            raise disallowed("delete_port")
+    mine = work.actor.is_trusted or work.actor.owns(port)
+    if not mine and not work.actor.owns(require(work, NETWORK, port["network_id"])):
+        raise disallowed("delete_port")
     check_revision(work, PORT, port)
     ports.remove_port(work.tx, port_id)

@@ -49,7 +49,7 @@ def list_page(work: Work, asked: ListQuery) -> list[Record]:
 
 def update(work: Work, policy_id: str, changes: Record) -> Record:
     policy = require_own(work, RBAC_POLICY, policy_id, "update")
-    target = changes.get("target_tenant", policy["target_tenant"])
+    target = str(changes.get("target_tenant", policy["target_tenant"]))
     _check_target(work, "update", target)
     if target != policy["target_tenant"]:
         _check_unused(work, policy)

@@ -27,6 +27,10 @@ def ensure_default(work: Work, project_id: str) -> str:
     return str(group["id"])
 
 
+def has_default(work: Work, project_id: str) -> bool:
+    return security_groups.default_of(work.tx, project_id) is not None
+
+
 def _add(work: Work, body: Record) -> Record:
     group = standard(work, body)
     records.add(work.tx, SECURITY_GROUP, group)

@@ -1,7 +1,7 @@
 """The network service itself: what handlers get as ``call.app``.
 
-Invariants: one transaction per request; an answer means that the disk has it; ``on_change`` is called after every commit that
-could change a wired port, and only then. It is a hint: whoever misses it finds the same truth in the ports' list.
+Invariants: one transaction per request; an answer means that the disk has it; ``on_change`` is called after each commit
+that could change a wired port, and only then. It is a hint: whoever misses it finds the same truth in the ports' list.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ class NetworkApp:
     ) -> None:
         self.settings, self._clock, self._on_change = settings, clock, on_change
         self.database = Database(settings.database_url, name="network")
-        self._have_default_group: set[str] = set()
 
     async def start(self) -> None:
         await self.database.start(metadata)
@@ -80,10 +79,8 @@ class NetworkApp:
     async def ensure_default_group(self, actor: Actor) -> None:
         """Give the actor's project its default security group before it looks for it."""
         project_id = actor.project_id
-        if not project_id or project_id in self._have_default_group:
-            return
-        await self.write(actor, lambda work: security_groups.ensure_default(work, project_id), wires=False)
-        self._have_default_group.add(project_id)
+        if project_id and not await self.read(actor, lambda work: security_groups.has_default(work, project_id)):
+            await self.write(actor, lambda work: security_groups.ensure_default(work, project_id), wires=False)
 
     async def bootstrap(self, wanted: BootstrapNetwork) -> None:
         """Make the network and its subnet unless they are there already."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 from kilonova_neighbours.network.app import prefixes, quotas, security_groups
-from kilonova_neighbours.network.app.work import Work, require, require_own, require_seen, standard
+from kilonova_neighbours.network.app.work import Work, check_revision, require, require_own, require_seen, standard
 from kilonova_neighbours.network.model import addresses
 from kilonova_neighbours.network.model.records import ListQuery, Record
 from kilonova_neighbours.network.model.refusals import (
@@ -128,7 +128,9 @@ def list_page(work: Work, asked: ListQuery) -> list[Record]:
 def update(work: Work, subnet_id: str, changes: Record) -> Record:
     subnet = _subnet_to_change(work, subnet_id, "update")
     cidr = ip_network(subnet["cidr"])
-    if changes.get("allocation_pools") is not None:
+    if changes.get("allocation_pools", ()) is None:
+        del changes["allocation_pools"]
+    if "allocation_pools" in changes:
         gateway = changes.get("gateway_ip", subnet["gateway_ip"])
         changes["allocation_pools"] = _pools({**changes, "gateway_ip": gateway}, cidr)
     if "gateway_ip" in changes:
@@ -144,6 +146,7 @@ def _subnet_to_change(work: Work, subnet_id: str, verb: str) -> Record:
     """The owner of the subnet or of its network may."""
     subnet = require_seen(work, SUBNET, subnet_id)
     if work.actor.owns(require(work, NETWORK, subnet["network_id"])):
+        check_revision(work, SUBNET, subnet)
         return subnet
     return require_own(work, SUBNET, subnet_id, verb)
 

@@ -1,7 +1,7 @@
 """Addresses: pools, keys that sort as the addresses do, and those that follow from a MAC. Pure.
 
-A *key* is an address as fixed-width hexadecimal text, 8 digits for IPv4 and 32 for IPv6: the database compares and ranges
-over it without knowing addresses.
+A *key* is an address as fixed-width hexadecimal text, 8 digits for IPv4 and 32 for IPv6: the database compares and
+ranges over it without knowing addresses.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from itertools import pairwise
 
 import msgspec
 
@@ -46,7 +47,7 @@ def spans_of(pools: Sequence[Record]) -> list[Span]:
 
 
 def uses_auto_addresses(subnet: Record) -> bool:
-    return subnet["ipv6_address_mode"] in _AUTO_MODES
+    return subnet["ipv6_address_mode"] in _AUTO_MODES or subnet["ipv6_ra_mode"] in _AUTO_MODES
 
 
 def eui64_address(cidr: str, mac: str) -> str:
@@ -88,7 +89,7 @@ def default_pools(network: Network, gateway: str | None) -> list[Record]:
 
 
 def check_pools(pools: Sequence[Record], network: Network, gateway: str | None) -> None:
-    """Raises BadRequest or Conflict in Neutron's words (neutron/db/ipam_backend_mixin.py, validate_allocation_pools)."""
+    """Raises BadRequest or Conflict in the words of neutron/db/ipam_backend_mixin.py, validate_allocation_pools."""
     for pool in pools:
         start, end = ip_address(pool["start"]), ip_address(pool["end"])
         shown = f"{pool['start']}-{pool['end']}"
@@ -107,7 +108,7 @@ def check_pools(pools: Sequence[Record], network: Network, gateway: str | None) 
 
 def _check_overlaps(pools: Sequence[Record], network: Network) -> None:
     ordered = sorted(pools, key=lambda pool: int(ip_address(pool["start"])))
-    for one, other in zip(ordered, ordered[1:], strict=False):
+    for one, other in pairwise(ordered):
         if int(ip_address(other["start"])) <= int(ip_address(one["end"])):
             raise conflict(
                 "OverlappingAllocationPools",

@@ -22,7 +22,7 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list was asked for. ``filters``: every value that was given for a name; ``sort``: (attribute, ascending)."""
+    """What a list was asked for. ``filters``: all values that a name was given; ``sort``: (attribute, ascending)."""
 
     filters: dict[str, list[str]] = msgspec.field(default_factory=dict)
     sort: tuple[tuple[str, bool], ...] = ()

@@ -1,4 +1,4 @@
-"""Every refusal of the network service, with Neutron's type names and words (neutron_lib/exceptions, neutron/extensions)."""
+"""Every refusal of the network service, with Neutron's type names and words (neutron_lib/exceptions, extensions)."""
 
 from __future__ import annotations
 

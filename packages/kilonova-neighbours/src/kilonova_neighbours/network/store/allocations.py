@@ -1,8 +1,8 @@
 """Addresses of subnets: one row per address in use.
 
-Two transactions can never hold one address: the table's key refuses the second, which then runs again. A free address is
-found by looking at a random window of the pools, which nearly always has one; when the pools are nearly full, by halving
-them with counts. Never by reading all that is in use.
+Two transactions can never hold one address: the table's key refuses the second, which then runs again. A free address
+is found by looking at a random window of the pools, which nearly always has one; when the pools are nearly full, by
+halving them with counts. Never by reading all that is in use.
 """
 
 from __future__ import annotations
@@ -108,4 +108,4 @@ def numbers_in_use(tx: Tx, subnet_ids: Sequence[str]) -> dict[str, int]:
         .where(allocations.c.subnet_id.in_(subnet_ids))
         .group_by(allocations.c.subnet_id)
     )
-    return {subnet_id: number for subnet_id, number in tx.execute(statement)}
+    return {row[0]: row[1] for row in tx.execute(statement)}

@@ -43,8 +43,10 @@ class Kind:
 
 def condition_of(kind: Kind, name: str, values: Sequence[str]) -> ColumnElement[bool] | None:
     """A filter as SQL; None for a name that filters nothing. Raises BadRequest for a value of another type."""
-    if special := (kind.filters.get(name) or _TAG_FILTERS.get(name)):
-        return special(values) if name in kind.filters else _by_tags(kind, name, values)
+    if name in kind.filters:
+        return kind.filters[name](values)
+    if name in _TAG_FILTERS:
+        return _TAG_FILTERS[name](kind, _split(values))
     column = kind.columns.get("project_id" if name == "tenant_id" else name)
     if name == "changed_since":
         return kind.columns["updated_at"] >= values[0]
@@ -93,12 +95,8 @@ _TAG_FILTERS: dict[str, Callable[[Kind, Sequence[str]], ColumnElement[bool]]] = 
 }
 
 
-def _by_tags(kind: Kind, name: str, values: Sequence[str]) -> ColumnElement[bool]:
-    return _TAG_FILTERS[name](kind, _split(values))
-
-
 def _fixed_ips(values: Sequence[str]) -> ColumnElement[bool]:
-    """``ip_address=A``, ``subnet_id=S``, ``ip_address_substr=T``: values of one word are alternatives, words are joined."""
+    """``ip_address=A``, ``subnet_id=S``, ``ip_address_substr=T``: values of one word are alternatives."""
     given: dict[str, list[str]] = {}
     for value in values:
         word, _, wanted = value.partition("=")

@@ -15,7 +15,7 @@ _TABLES = {kind.singular: kind.table for kind in KINDS}
 
 def own_limits(tx: Tx, project_id: str) -> dict[str, int]:
     rows = tx.execute(select(quotas.c.resource, quotas.c.limit).where(quotas.c.project_id == project_id))
-    return {resource: limit for resource, limit in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def projects_with_limits(tx: Tx) -> list[str]:

@@ -13,7 +13,7 @@ from kilonova_neighbours.network.store.transactions import Tx
 
 
 def default_of(tx: Tx, project_id: str) -> str | None:
-    """The project's default group. Its row is held until the transaction ends: it is the project's lock for counting."""
+    """The project's default group. Its row is held until the transaction ends: the project's lock for counting."""
     statement = select(defaults.c.security_group_id).where(defaults.c.project_id == project_id)
     return tx.execute(statement.with_for_update()).scalar()
 
@@ -37,4 +37,4 @@ def owners_of(tx: Tx, group_ids: Sequence[str]) -> dict[str, str]:
     if not group_ids:
         return {}
     rows = tx.execute(select(groups.c.id, groups.c.project_id).where(groups.c.id.in_(group_ids)))
-    return {group_id: project_id for group_id, project_id in rows}
+    return {row[0]: row[1] for row in rows}

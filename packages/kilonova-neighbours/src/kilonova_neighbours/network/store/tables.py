@@ -3,8 +3,8 @@
 Invariants that the tables themselves keep:
 - an address is allocated once in its subnet, a MAC stands once on its network, a rule says its thing once in its group;
 - nothing points to what does not exist: a network with ports or a group with members cannot go.
-Some lists stand twice: as rows, which keep the invariants and are searched, and as JSON on the resource, which makes reading
-a port one row. Both are written by the same function of ``store`` in the same transaction.
+Some lists stand twice: as rows, which keep the invariants and are searched, and as JSON on the resource, which makes
+reading a port one row. Both are written by the same function of ``store`` in the same transaction.
 """
 
 from __future__ import annotations
