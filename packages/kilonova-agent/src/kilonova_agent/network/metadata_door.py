@@ -48,7 +48,7 @@ def rewritten(head: bytes, network_id: str, address: str) -> tuple[bytes, int]:
     for line in lines[1:]:
         name, colon, value = line.partition(":")
         low = name.lower()
-        if not colon or name != name.strip() or low == "transfer-encoding":
+        if not colon or name != name.strip() or low == "transfer-encoding" or "\n" in line or "\r" in line:
             raise ValueError(f"header {name[:40]!r} is not forwarded")
         if low in _DROPPED or low.startswith(_DROPPED_PREFIXES):
             continue

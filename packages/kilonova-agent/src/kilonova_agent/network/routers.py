@@ -6,12 +6,14 @@ import ipaddress
 import json
 
 from kilonova_agent.network import links, names, translation, uplinks
+from kilonova_agent.network.errors import HostUnfit, WiringFailed
 from kilonova_agent.network.expressions import Json, Table
 from kilonova_agent.network.links import Netlink, write_setting
 from kilonova_agent.network.names import Names
 from kilonova_agent.network.namespaces import Namespaces, run
 from kilonova_agent.network.records import LinkRange, NetworkPlan, Records
 
+BRIDGE_FILTER = "bridge/bridge-nf-call-iptables"
 FORWARDING = "ipv4/ip_forward"
 
 
@@ -40,6 +42,7 @@ class Routers:
     def ensure_hub(self) -> Netlink:
         if self._own.hub not in self._namespaces.present():
             self._namespaces.ensure(self._own.hub)
+        _require_bridge_filter()
         hub = self.netlink(self._own.hub)
         self._namespaces.inside(self._own.hub, _set_up_hub)
         return hub
@@ -195,6 +198,21 @@ def _forwarding_before() -> str:
     if others:
         return "0" if "0" in others else "1"
     return (links.SETTINGS / FORWARDING).read_text().strip()
+
+
+def _require_bridge_filter() -> None:
+    """Without br_netfilter no security group would hold, so nothing is wired.
+
+    Loading it also makes it filter bridges that the machine has already; those are left as they were.
+    """
+    if (links.SETTINGS / BRIDGE_FILTER).exists():
+        return
+    try:
+        run("modprobe", "br_netfilter")
+    except (OSError, WiringFailed) as error:
+        raise HostUnfit(f"the kernel lacks br_netfilter, which security groups need: {error}") from error
+    for protocol in ("iptables", "ip6tables", "arptables"):
+        write_setting(f"bridge/bridge-nf-call-{protocol}", "0")
 
 
 def _set_up_hub() -> None:

@@ -90,7 +90,7 @@ class Guest:
         self._start(self.inside, ["-c", LISTEN, str(number)])
 
     def reaches(self, address, number, patience=0.7):
-        """What a connection says: "hello", or how it failed. A refusal by the firewall is silence, so it takes patience."""
+        """What a connection says: "hello", or how it failed. The firewall refuses by silence, which takes patience."""
         return connect(self.inside, address, number, patience)
 
     def end(self):
@@ -103,6 +103,10 @@ class Guest:
 def connect(prefix, address, number, patience=5.0):
     command = [*prefix, sys.executable, "-c", CONNECT, address, str(number), str(patience)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+
+
+def output(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def machine_state(tag):

@@ -5,12 +5,12 @@ import importlib.util
 import json
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import msgspec
 import pytest
 from kilonova_agent.metadata.service import MetadataService
+from kilonova_agent.network.errors import WiringFailed
 from kilonova_messages.wishes import AddressPair, FirewallRule, HostRoute
 
 _spec = importlib.util.spec_from_file_location("network_conftest", Path(__file__).with_name("conftest.py"))
@@ -226,14 +226,12 @@ async def test_helpers_killed_in_the_middle_of_their_work_leave_nothing_half_don
         for _ in range(20):
             try:
                 return await network.ensure_port("guest", port(number))
-            except Exception:  # the helper died twice over this request
+            except WiringFailed:  # the helper died twice over this request
                 continue
         raise AssertionError("never wired")
 
     _, *taps = await asyncio.gather(kill_again_and_again(4), *(insist(number) for number in range(1, 5)))
-    listed = subprocess.run(
-        [*network.launcher(), "ip", "-o", "link"], capture_output=True, text=True, check=True
-    ).stdout
+    listed = await asyncio.to_thread(stage.output, *network.launcher(), "ip", "-o", "link")
     assert all(f"{tap}: " in listed for tap in taps)
     assert listed.count("tap") == len(taps)
 
@@ -258,7 +256,7 @@ async def test_an_agent_that_starts_again_finds_its_ports(make_network):
 
 async def test_a_tap_that_someone_removed_is_made_again_with_its_guard(boot, network):
     tap = await network.ensure_port("guest", port(1))
-    subprocess.run([*network.launcher(), "ip", "link", "del", tap], check=True)
+    await asyncio.to_thread(stage.output, *network.launcher(), "ip", "link", "del", tap)
     guest, other = await boot(port(1)), await boot(port(2))
     guest.set_up()
     other.set_up()
