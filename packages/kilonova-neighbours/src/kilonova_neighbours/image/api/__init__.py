@@ -1,0 +1,1 @@
+"""The image API on the wire: decode, ask app, encode."""

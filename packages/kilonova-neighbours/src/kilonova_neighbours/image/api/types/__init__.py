@@ -1,0 +1,1 @@
+"""Bodies of the image API to types, and types to bodies."""

@@ -1,0 +1,1 @@
+"""What may be asked of images, and the work behind it."""
