@@ -24,26 +24,28 @@ from kilonova_compute.model.servers import Power, Server, TaskState, VmState, Wa
 
 async def bind_claim(context: Context) -> Outcome:
     """Bind the held claim; where it is gone, or its host has failed, claim anew in this cell."""
-    placement, claim_id = context.services.placement, _claim_id(context)
+    placement, claim_id = context.services.placement, claim_id_of(context.server.id, context.action.attempt)
     place = await placement.bind(claim_id)
     if place is None:
-        request = msgspec.convert(context.action.input["request"], ServerRequest)
-        excluded = tuple(context.action.input.get("not_hosts", ()))
-        request = msgspec.structs.replace(request, cell=context.server.cell, not_hosts=request.not_hosts + excluded)
-        try:
-            await placement.claim({claim_id: request})
-        except Refused as refused:
-            raise StepFailed("no_host", refused.message) from refused
-        place = await placement.bind(claim_id)
-    if place is None:
-        raise StepFailed("no_host", "the claim was lost before it could be bound", elsewhere=True)
+        place = await _claim_anew(context, f"{claim_id}.again" if context.action.attempt == 1 else claim_id)
     found = place
     return Outcome(result={"host": found.host}, change=lambda server: _placed(server, found))
 
 
-def _claim_id(context: Context) -> str:
-    """The id of this attempt's claim: the same for a repeated step, another for another attempt."""
-    return claim_id_of(context.server.id, context.action.attempt)
+async def _claim_anew(context: Context, claim_id: str) -> ClaimedPlace:
+    """The id is the same when the step is repeated, and another in another attempt."""
+    placement, given = context.services.placement, context.action.input
+    request = msgspec.convert(given["request"], ServerRequest)
+    excluded = request.not_hosts + tuple(given.get("not_hosts", ()))
+    request = msgspec.structs.replace(request, cell=context.server.cell, not_hosts=excluded)
+    try:
+        await placement.claim({claim_id: request})
+    except Refused as refused:
+        raise StepFailed("no_host", refused.message) from refused
+    place = await placement.bind(claim_id)
+    if place is None:
+        raise StepFailed("no_host", "the claim was lost before it could be bound", elsewhere=True)
+    return place
 
 
 def claim_id_of(server_id: str, attempt: int) -> str:
@@ -63,7 +65,8 @@ def _placed(server: Server, place: ClaimedPlace) -> Server:
 
 
 async def release_claim(context: Context) -> Outcome:
-    await context.services.placement.release(_claim_id(context))
+    """Release whatever this server has claimed: a new server has no other claims than this action's."""
+    await context.services.placement.release_all_of(context.server.id)
     return Outcome(change=lambda server: msgspec.structs.replace(server, claim_id=None))
 
 

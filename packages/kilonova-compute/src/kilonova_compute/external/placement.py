@@ -1,15 +1,25 @@
-"""The placement service, through its native claims API."""
+"""The placement service, through its native claims API.
+
+A claim's id is given by us, so asking again finds the same claim. Its owner is ``server:<id>``; its host is the
+provider that the host's own report made, under the host's id and name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kilonova_driver.types.inventory import Inventory
-from kilonova_kit.errors import KilonovaError
+from kilonova_driver.types.inventory import Inventory as HostInventory
+from kilonova_kit.errors import Conflict, KilonovaError, NotFound, Unavailable
 from kilonova_placement.client import PlacementClient
+from kilonova_placement.model.claims import Claim, Owner
+from kilonova_placement.model.explanations import Refused as RefusedByPlacement
+from kilonova_placement.model.providers import Inventory, ProviderChange, ProviderReport
+from kilonova_placement.model.requests import ImageNeeds, Place, Request
 
 from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
+
+_KIND = "server:"
 
 
 class Refused(KilonovaError):
@@ -20,24 +30,89 @@ class Refused(KilonovaError):
 
 
 class PlacementService:
-    """Claims for servers. A claim's id is given by us, so asking again finds the same claim."""
+    """Claims for servers, and what hosts have to give."""
 
     def __init__(self, client: PlacementClient) -> None:
         self._client = client
 
     async def claim(self, wanted: Mapping[str, ServerRequest]) -> dict[str, ClaimedPlace]:
-        raise Refused("not written yet")
+        """Hold claims for servers that ask alike, all or none, by claim id. Raises Refused, Unavailable."""
+        requests = list(wanted.values())
+        owners = [_owner(request) for request in requests]
+        try:
+            claims = await self._client.claim(_request(requests[0]), owners, list(wanted))
+        except RefusedByPlacement as refused:
+            raise Refused(f"No valid host was found. {refused}") from refused
+        return {claim.claim_id: _place(claim) for claim in claims}
 
     async def bind(self, claim_id: str) -> ClaimedPlace | None:
-        return None
+        """Make a held claim last; None when it is gone. Binding twice is binding once."""
+        try:
+            return _place(await self._client.bind(claim_id))
+        except (NotFound, Conflict):
+            return None
 
-    async def release(self, claim_id: str) -> None: ...
+    async def release(self, claim_id: str) -> None:
+        await self._client.release(claim_id)
 
-    async def release_all_of(self, server_id: str) -> None: ...
+    async def release_all_of(self, server_id: str) -> None:
+        """Release every claim of a server."""
+        async for claim in self._client.claims(_KIND + server_id):
+            await self._client.release(claim.claim_id)
 
-    async def bound_claims(self) -> dict[str, str]:
-        return {}
+    async def live_claims(self) -> dict[str, str]:
+        """Every live claim of servers: its id and the server's."""
+        return {
+            claim.claim_id: claim.owner.consumer
+            async for claim in self._client.claims()
+            if claim.owner.name.startswith(_KIND)
+        }
 
-    async def report_host(self, host: Host, inventory: Inventory) -> None: ...
+    async def report_host(self, host: Host, inventory: HostInventory) -> None:
+        """Enter what a host has to give."""
+        pools = {
+            pool.resource_class: Inventory(
+                total=pool.total,
+                reserved=min(pool.reserved, pool.total),
+                min_unit=pool.min_unit,
+                max_unit=pool.max_unit,
+                step_size=pool.step_size,
+                allocation_ratio=pool.allocation_ratio,
+            )
+            for pool in inventory.pools
+        }
+        devices = {device.resource_class: Inventory(total=device.count) for device in inventory.devices}
+        report = ProviderReport(
+            name=host.name, cell=host.cell, zone=host.zone, inventories={**pools, **devices}, traits=inventory.traits
+        )
+        await self._client.put_provider(host.id, report)
 
-    async def set_down(self, host_id: str, reason: str) -> None: ...
+    async def set_down(self, host_id: str, reason: str) -> None:
+        """Say why a host takes no new claims; an empty reason means that it does."""
+        await self._client.change_provider(host_id, ProviderChange(down=reason))
+
+    async def set_disabled(self, host_id: str, reason: str) -> None:
+        """As ``set_down``, on an operator's word."""
+        await self._client.change_provider(host_id, ProviderChange(disabled=reason))
+
+
+def _owner(request: ServerRequest) -> Owner:
+    return Owner(name=_KIND + request.server_id, project_id=request.project_id, user_id=request.user_id)
+
+
+def _request(asked: ServerRequest) -> Request:
+    return Request(
+        resources=asked.resources,
+        required_traits=asked.required_traits,
+        forbidden_traits=asked.forbidden_traits,
+        place=Place(zone=asked.zone, host=asked.host, cell=asked.cell, not_hosts=asked.not_hosts),
+        image=ImageNeeds(image_id=asked.image_id),
+    )
+
+
+def _place(claim: Claim) -> ClaimedPlace:
+    if not claim.providers:
+        raise Unavailable(f"claim {claim.claim_id} names no provider")
+    return ClaimedPlace(
+        claim_id=claim.claim_id, host_id=claim.providers[0].provider_id, host=claim.host, cell=claim.cell
+    )

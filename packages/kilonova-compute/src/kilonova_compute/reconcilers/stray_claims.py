@@ -24,7 +24,7 @@ class StrayClaims:
 
     async def __call__(self) -> None:
         compute = self._compute
-        claims = await compute.placement.bound_claims()
+        claims = await compute.placement.live_claims()
         ports = await compute.network.compute_ports()
         owners = set(claims.values()) | {port.device_id for port in ports}
         astray = owners - await self._existing(sorted(owners))

@@ -1,0 +1,1 @@
+"""A cloud on this machine: its folder, its processes, and the controller put together."""

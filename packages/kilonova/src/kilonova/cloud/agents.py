@@ -1,0 +1,105 @@
+"""The agents of this machine's hosts: started in processes of their own, started again when they die.
+
+They outlive the controller, and the next ``up`` finds them by their notes. Simulated hosts share one process; real ones have
+one each, as they would on machines of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+from kilonova_agent.settings import AgentSettings
+
+from kilonova.cloud.folder import CloudFolder, CloudState, write_private
+from kilonova.cloud.processes import ProcessNote, note_process, noted_process, send_signal, wait_gone
+
+log = logging.getLogger(__name__)
+
+_RESTART_PAUSE_SECONDS = 1.0
+#: How long guests get to shut down, and the agent to tidy up after them.
+DRAIN_SECONDS = 90.0
+
+
+def host_names(state: CloudState) -> list[str]:
+    """The hosts of this machine: its own name, or ``host1`` and so on where there are several."""
+    if state.hosts == 1:
+        return [socket.gethostname().split(".")[0] or "host1"]
+    return [f"host{number}" for number in range(1, state.hosts + 1)]
+
+
+def cell_of_host(state: CloudState, number: int) -> str:
+    """Hosts are dealt out to the cells in turn."""
+    return f"cell{number % state.cells + 1}"
+
+
+class AgentProcess:
+    """One process with the agents of some hosts."""
+
+    def __init__(self, folder: CloudFolder, name: str, agents: list[AgentSettings]) -> None:
+        self._folder, self.name, self._agents = folder, name, agents
+        self._note = folder.run / f"agent-{name}.json"
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def ensure(self) -> ProcessNote:
+        """The running process, started if there is none."""
+        if self._child is not None:
+            self._child.poll()  # a dead child must not stay a zombie
+        found = noted_process(self._note)
+        return found or self._start()
+
+    def _start(self) -> ProcessNote:
+        config = self._folder.run / f"agent-{self.name}.config"
+        write_private(config, msgspec.json.encode(self._agents))
+        with (self._folder.logs / f"agent-{self.name}.log").open("ab") as output:
+            self._child = subprocess.Popen(
+                [sys.executable, "-m", "kilonova_agent", "--config", str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                cwd="/",
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        return note_process(self._note, self._child.pid)
+
+
+class Agents:
+    """Keeps every agent process of this cloud running, until it is told to drain them."""
+
+    def __init__(self, folder: CloudFolder, processes: list[AgentProcess]) -> None:
+        self._folder, self._processes = folder, processes
+        self._keeper: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        for process in self._processes:
+            process.ensure()
+        self._keeper = asyncio.create_task(self._keep(), name="agents")
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(_RESTART_PAUSE_SECONDS)
+            for process in self._processes:
+                process.ensure()
+
+    async def close(self) -> None:
+        """Stop keeping them; they go on."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+
+
+def drain_agents(run: Path) -> list[str]:
+    """Ask every agent of a cloud to shut its guests down, remove what it made and end; the names of those who did not."""
+    found = {path.stem.removeprefix("agent-"): noted_process(path) for path in sorted(run.glob("agent-*.json"))}
+    notes = {name: note for name, note in found.items() if note is not None}
+    for note in notes.values():
+        send_signal(note, signal.SIGUSR1)
+    return [name for name, note in notes.items() if not wait_gone(note, DRAIN_SECONDS)]

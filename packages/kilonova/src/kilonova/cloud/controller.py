@@ -1,0 +1,240 @@
+"""The controller process: every service of the cloud behind one port, and the bus as a child.
+
+Compute reaches the neighbours and placement through their public APIs: in this process without a socket, or by URL
+where ``neighbour_urls`` says so. Nothing here knows what a service does; it only introduces them to each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import uvicorn
+from kilonova_compute.api.routes import SERVICE as COMPUTE
+from kilonova_compute.app.compute import Admission
+from kilonova_compute.app.host_joins import new_token
+from kilonova_compute.external.tokens import ServiceTokens
+from kilonova_compute.service import ComputeApp, ComputeSettings
+from kilonova_kit.bus import Bus, BusAuthority, BusServer
+from kilonova_kit.http.client import ByUrl, InProcess, ServiceClient, Transport
+from kilonova_kit.http.edge import Edge
+from kilonova_kit.http.operations import Service
+from kilonova_kit.http.policy import PolicyBook
+from kilonova_kit.http.serving import FrontDoor, make_server
+from kilonova_kit.http.token_check import TokenCheck
+from kilonova_neighbours.identity.service import Bootstrap, IdentityApp, IdentitySettings
+from kilonova_neighbours.identity.service import make_edge as make_identity_edge
+from kilonova_neighbours.image.service import SERVICE as IMAGE
+from kilonova_neighbours.image.service import ImageApp
+from kilonova_neighbours.image.settings import BootstrapImage, ImageSettings
+from kilonova_neighbours.network.service import SERVICE as NETWORK
+from kilonova_neighbours.network.service import BootstrapNetwork, NetworkApp, NetworkSettings
+from kilonova_placement.service import SERVICE as PLACEMENT
+from kilonova_placement.service import PlacementApp, PlacementSettings
+
+from kilonova.cloud.errors import CloudError
+from kilonova.cloud.folder import CloudFolder, CloudState
+from kilonova.cloud.free_network import free_network
+
+log = logging.getLogger(__name__)
+
+
+class Part(Protocol):
+    """What every service's application can do."""
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def ready(self) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerSettings:
+    """``neighbour_urls`` names services (identity, image, network, placement) that run elsewhere.
+
+    ``image_file`` is the guest image that a fresh cloud shows as ``tiny``; None: none.
+    """
+
+    folder: CloudFolder
+    state: CloudState
+    image_file: Path | None = None
+    neighbour_urls: Mapping[str, str] | None = None
+    policies: Mapping[str, str] | None = None
+
+
+class Controller:
+    """Starts the parts in the order they need each other, and ends them in reverse."""
+
+    def __init__(self, settings: ControllerSettings) -> None:
+        self._settings = settings
+        self._folder, self._state = settings.folder, settings.state
+        self._urls = settings.neighbour_urls or {}
+        self._policies = PolicyBook(settings.policies)
+        self._parts: list[Part] = []
+        self._transports: dict[str, Transport] = {}
+        self._door = FrontDoor(self.ready, version("kilonova"))
+        self._server: uvicorn.Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._closers: list[Callable[[], Awaitable[None]]] = []
+        self.compute: ComputeApp | None = None
+
+    async def start(self) -> None:
+        """Everything up and the port answering; hosts may join now."""
+        bus_server, authority = await self._start_bus()
+        bus = await Bus.connect(bus_server.url, authority.controller_credentials("controller"), "controller")
+        self._closers.append(bus.close)
+        identity = await self._start_identity()
+        tokens = ServiceTokens(
+            self._client("identity", None),
+            user="kilonova",
+            password=self._folder.secrets().service_password,
+            project="service",
+        )
+        check = TokenCheck(self._client("identity", None))
+        await self._start_image(check, identity)
+        await self._start_network(check, identity)
+        await self._start_placement(check)
+        compute = ComputeApp(
+            self._compute_settings(),
+            bus=bus,
+            admission=Admission(bus_url=bus_server.url, sign_host=authority.sign_user),
+            image=self._client("image", tokens),
+            network=self._client("network", tokens),
+            placement=self._client("placement", tokens),
+        )
+        await self._run(compute)
+        self.compute = compute
+        self._mount(COMPUTE, compute.compute, check)
+        await self._serve()
+
+    async def _start_bus(self) -> tuple[BusServer, BusAuthority]:
+        authority = BusAuthority.open(self._folder.root / "bus")
+        server = BusServer(authority, self._folder.root / "nats")
+        await server.start()
+        self._closers.append(server.stop)
+        return server, authority
+
+    def _client(self, name: str, tokens: ServiceTokens | None) -> ServiceClient:
+        return ServiceClient(self._transports[name], tokens)
+
+    async def _run(self, part: Part) -> None:
+        await part.start()
+        self._parts.append(part)
+        self._closers.append(part.close)
+
+    def _mount(self, service: Service, app: Any, check: TokenCheck) -> None:
+        edge = Edge(service, app, check, self._policies, self._state.public_url)
+        self._door.mount(edge)
+        self._transports[service.name] = InProcess(edge.asgi, service.prefix)
+
+    def _elsewhere(self, name: str) -> bool:
+        """Whether a service runs elsewhere; then it is reached by its URL."""
+        if name in self._urls:
+            self._transports[name] = ByUrl(self._urls[name])
+        return name in self._urls
+
+    async def _start_identity(self) -> IdentityApp | None:
+        if self._elsewhere("identity"):
+            return None
+        app = IdentityApp(IdentitySettings(data_dir=self._folder.root / "identity", public_url=self._state.public_url))
+        await self._run(app)
+        kept = self._folder.secrets()
+        await app.bootstrap(
+            Bootstrap(
+                admin_password=kept.admin_password,
+                demo_password=kept.demo_password,
+                service_password=kept.service_password,
+            )
+        )
+        edge = make_identity_edge(app, self._policies, self._state.public_url)
+        self._door.mount(edge)
+        self._transports["identity"] = InProcess(edge.asgi, edge.service.prefix)
+        return app
+
+    async def _start_image(self, check: TokenCheck, identity: IdentityApp | None) -> None:
+        if self._elsewhere("image"):
+            return
+        app = ImageApp(ImageSettings(data_dir=self._folder.root / "images"), policies=self._policies)
+        await self._run(app)
+        self._mount(IMAGE, app, check)
+        if self._settings.image_file is not None and identity is not None:
+            owner = await self._project_id("admin")
+            await app.bootstrap(
+                BootstrapImage(name="tiny", path=self._settings.image_file, disk_format="qcow2", owner=owner)
+            )
+
+    async def _start_network(self, check: TokenCheck, identity: IdentityApp | None) -> None:
+        if self._elsewhere("network"):
+            return
+        settings = NetworkSettings(database_url=self._folder.database("network"))
+        app = NetworkApp(settings, on_change=self._network_changed)
+        await self._run(app)
+        self._mount(NETWORK, app, check)
+        if identity is not None:
+            cidr = self._state.private_cidr or await asyncio.to_thread(free_network)
+            await app.bootstrap(BootstrapNetwork(name="private", cidr=cidr, project_id=await self._project_id("admin")))
+
+    def _network_changed(self) -> None:
+        if self.compute is not None:
+            self.compute.network_changed()
+
+    async def _project_id(self, name: str) -> str:
+        """A project's id, asked of the identity service as everybody would."""
+        kept = self._folder.secrets()
+        tokens = ServiceTokens(
+            self._client("identity", None), user="kilonova", password=kept.service_password, project="service"
+        )
+        reply = await self._client("identity", tokens).request("GET", "/v3/projects", query={"name": name})
+        return str(reply.json()["projects"][0]["id"])
+
+    async def _start_placement(self, check: TokenCheck) -> None:
+        if self._elsewhere("placement"):
+            return
+        app = PlacementApp(PlacementSettings(database=self._folder.database("placement")))
+        await self._run(app)
+        self._mount(PLACEMENT, app, check)
+
+    def _compute_settings(self) -> ComputeSettings:
+        kept = self._folder.secrets()
+        names = ["cell0", *(f"cell{number}" for number in range(1, self._state.cells + 1))]
+        return ComputeSettings(
+            global_url=self._folder.database("compute"),
+            cells={name: self._folder.database(name) for name in names},
+            controller_id=kept.controller_id,
+            ticket_secret=bytes.fromhex(kept.ticket_secret),
+        )
+
+    async def _serve(self) -> None:
+        host, port = self._state.address
+        server = make_server(
+            self._door, host, port, certificate=self._state.certificate or None, key=self._state.key or None
+        )
+        self._server = server
+        self._serving = asyncio.create_task(server.serve(), name="http")
+        while not server.started:
+            if self._serving.done():
+                await self._serving
+            await asyncio.sleep(0.01)
+
+    async def join_token(self, cell: str) -> str:
+        """A token for a host of this machine. Raises CloudError before ``start``."""
+        if self.compute is None:
+            raise CloudError("the controller has not started")
+        return await new_token(self.compute.compute, cell)
+
+    async def ready(self) -> list[str]:
+        """What is missing, in words."""
+        return [words for part in self._parts for words in await part.ready()]
+
+    async def close(self) -> None:
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            await asyncio.gather(self._serving, return_exceptions=True)
+        for close in reversed(self._closers):
+            await close()

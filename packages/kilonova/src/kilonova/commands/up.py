@@ -1,0 +1,141 @@
+"""``kilonova up``: start a cloud on this machine, with what was said the last time where nothing else is said."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from kilonova.cloud.errors import CloudError
+from kilonova.cloud.folder import CloudFolder, CloudState
+from kilonova.cloud.processes import noted_process
+from kilonova.commands.options import data_option
+
+_READY_SECONDS = 120.0
+
+
+@click.command("up")
+@data_option
+@click.option("--listen", metavar="HOST:PORT", help="Where the cloud answers.  [default: 127.0.0.1:8774]")
+@click.option("--public-url", metavar="URL", help="What the catalog and links say, for a proxy in front.")
+@click.option("--driver", help="The driver of this machine's hosts: qemu or fake.  [default: qemu]")
+@click.option("--hosts", type=click.IntRange(0, 10_000), help="How many hosts to run on this machine.  [default: 1]")
+@click.option("--cells", type=click.IntRange(1, 100), help="How many cells beside cell0.  [default: 1]")
+@click.option("--image", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The image `tiny` (qcow2).")
+@click.option(
+    "--private-cidr", help="The range of the network `private`.  [default: one that this machine does not use]"
+)
+@click.option("--tls-certificate", "certificate", type=click.Path(exists=True, dir_okay=False), help="PEM; serve TLS.")
+@click.option("--tls-key", "key", type=click.Path(exists=True, dir_okay=False), help="PEM; the certificate's key.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
+@click.option("--detach", is_flag=True, help="Return when it is ready, and leave it running.")
+def command(
+    folder: CloudFolder, image: Path | None, log_format: str, log_level: str, detach: bool, **said: Any
+) -> None:
+    """Start a cloud on this machine and say `ready` when it answers and its hosts are in.
+
+    Without --detach it runs until Ctrl-C or `kilonova down`, which shut the guests down cleanly.
+    """
+    folder.make()
+    running = noted_process(folder.run / "controller.json")
+    if running is not None:
+        raise CloudError(f"the cloud in {folder.root} is running already (process {running.pid})")
+    state = _state(folder, said)
+    _check_address(state)
+    folder.save_state(state)
+    if image is not None:
+        (folder.root / "image").write_text(str(image.absolute()))
+    if detach:
+        _detach(folder, state, log_format, log_level)
+    else:
+        _run(folder, state, log_format, log_level)
+
+
+def _state(folder: CloudFolder, said: dict[str, Any]) -> CloudState:
+    """What was said now, over what was said before."""
+    before = folder.state() if folder.exists else CloudState()
+    given = {name: value for name, value in said.items() if value is not None}
+    for name in ("certificate", "key"):
+        if name in given:
+            given[name] = str(Path(given[name]).absolute())
+    state = msgspec.structs.replace(before, **given)
+    if bool(state.certificate) != bool(state.key):
+        raise CloudError("TLS needs both --tls-certificate and --tls-key")
+    if state.cells < before.cells and folder.exists:
+        raise CloudError(
+            f"this cloud has {before.cells} cells, and a cell cannot be taken away: say --cells {before.cells}"
+        )
+    return state
+
+
+def _check_address(state: CloudState) -> None:
+    """Say it now when the port is taken, and by what name it was asked for."""
+    import socket
+
+    try:
+        host, port = state.address
+    except ValueError:
+        raise CloudError(f"--listen {state.listen}: write HOST:PORT, for example 127.0.0.1:8774") from None
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CloudError(
+                f"cannot listen on {state.listen}: {error.strerror}; choose another with --listen"
+            ) from error
+
+
+def _run(folder: CloudFolder, state: CloudState, log_format: str, log_level: str) -> None:
+    import uvloop
+    from kilonova_kit.logs import configure_logging
+
+    from kilonova.cloud.controller import ControllerSettings
+    from kilonova.cloud.running import run_cloud
+
+    configure_logging(format=log_format, level=log_level, stream=sys.stderr)
+    kept = folder.root / "image"
+    image = Path(kept.read_text()) if kept.exists() else None
+    settings = ControllerSettings(folder=folder, state=state, image_file=image if image and image.exists() else None)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run_cloud(settings))
+
+
+def _detach(folder: CloudFolder, state: CloudState, log_format: str, log_level: str) -> None:
+    """Start ourselves again in a session of its own, and wait until it is ready or has died."""
+    arguments = ["up", "--data", str(folder.root), "--log-format", log_format, "--log-level", log_level]
+    log_file = folder.logs / "controller.log"
+    ready = folder.run / "ready"
+    ready.unlink(missing_ok=True)
+    with log_file.open("ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "kilonova", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            cwd="/",
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    give_up = time.monotonic() + _READY_SECONDS
+    while not ready.exists():
+        if child.poll() is not None:
+            raise CloudError(f"the cloud did not start: {_last_line(log_file)}; the whole story is in {log_file}")
+        if time.monotonic() > give_up:
+            raise CloudError(f"the cloud was not ready within {_READY_SECONDS:.0f} s; see {log_file}")
+        time.sleep(0.02)
+    click.echo(f"ready {state.public_url or state.url}")
+    click.echo(f"export OS_CLIENT_CONFIG_FILE={folder.clouds_yaml} OS_CLOUD=kilonova-demo")
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
