@@ -94,3 +94,18 @@ def database(tmp_path) -> str:
 async def placement(database) -> AsyncIterator[Placement]:
     async with running(database) as service:
         yield service
+
+
+class Make:
+    """What tests build things with."""
+
+    provider_id = staticmethod(provider_id)
+    report = staticmethod(report)
+    request = staticmethod(request)
+    owner = staticmethod(owner)
+    running = staticmethod(running)
+
+
+@pytest.fixture
+def make() -> type[Make]:
+    return Make
