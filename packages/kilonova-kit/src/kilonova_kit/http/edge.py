@@ -226,6 +226,7 @@ class Edge:
             base_url=self._origin(request) + self.service.prefix + base,
             request_id=request_id,
             request=request,
+            policies=self._policies,
         )
 
     async def _body(self, operation: Operation, request: falcon.asgi.Request, version: versioned.Version) -> Any:

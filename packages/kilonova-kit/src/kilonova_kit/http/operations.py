@@ -12,7 +12,7 @@ import msgspec
 from kilonova_kit.http.faults import FaultStyle
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.http.microversions import Microversions
-from kilonova_kit.http.policy import Policy
+from kilonova_kit.http.policy import Policy, PolicyBook
 from kilonova_kit.http.versioned import NEVER, Version
 
 AppT = TypeVar("AppT")
@@ -40,6 +40,15 @@ class Call(Generic[AppT, BodyT, QueryT]):
     base_url: str
     request_id: str
     request: falcon.asgi.Request
+    #: For what an operation's own policy cannot say: what else this caller may see or ask for.
+    policies: PolicyBook
+
+    def may(self, policy: Policy) -> bool:
+        return self.policies.allows(policy, self.identity)
+
+    def enforce(self, policy: Policy) -> None:
+        """Raise Forbidden unless the caller may."""
+        self.policies.enforce(policy, self.identity)
 
     @property
     def own_url(self) -> str:
