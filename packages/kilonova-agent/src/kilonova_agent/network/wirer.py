@@ -142,6 +142,8 @@ def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
     settings = msgspec.json.decode(sys.argv[1], type=WirerSettings)
     os.umask(0o077)
+    # An ordinary user's PATH often lacks the directories of nft and dnsmasq.
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     state = Path(settings.state_directory)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (state / "lock").open("w") as lock:
