@@ -136,3 +136,15 @@ async def test_the_use_of_addresses_is_counted(cloud: Any) -> None:
     assert (shown["used_ips"], shown["total_ips"]) == (1, 13)
     listed = await cloud.get("admin", "/network-ip-availabilities", network_id=network)
     assert listed["network_ip_availabilities"] == [shown]
+
+
+async def test_an_external_network_is_seen_by_all_and_its_subnets_are_not(cloud: Any) -> None:
+    network, _ = await cloud.network_with_subnet("admin")
+    await cloud.change("admin", "network", network, **{"router:external": True})
+    found = (await cloud.get("bob", "/networks", **{"router:external": "True"}))["networks"]
+    assert [(one["id"], one["router:external"]) for one in found] == [(network, True)]
+    assert (await cloud.get("bob", "/subnets"))["subnets"] == []
+    body = {"port": {"network_id": network}}
+    assert (await cloud.refusal("bob", "POST", "/ports", body))[:2] == (403, "PolicyNotAuthorized")
+    assert (await cloud.get("bob", "/agents"))["agents"] == []
+    assert (await cloud.get("bob", "/network-ip-availabilities"))["network_ip_availabilities"] == []

@@ -14,9 +14,7 @@ _ADMIN = {
     "list_quotas",
     "update_quota",
     "delete_quota",
-    "list_agents",
     "show_agent",
-    "list_network_ip_availabilities",
     "show_network_ip_availability",
 }
 

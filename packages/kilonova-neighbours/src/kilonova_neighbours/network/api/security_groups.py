@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kilonova_neighbours.network.api.attributes import NAME, REQUIRED, STANDARD, TAGS, Attribute, AttributeTable
-from kilonova_neighbours.network.api.converters import boolean, one_of, or_none, prefix, uuid
+from kilonova_neighbours.network.api.converters import boolean, one_of, or_none, prefix, text, uuid
 from kilonova_neighbours.network.api.resources import Resource
 from kilonova_neighbours.network.app import security_group_rules, security_groups
 from kilonova_neighbours.network.model.records import Actor, Record
@@ -66,7 +66,7 @@ SECURITY_GROUP_RULES = Resource(
             Attribute("port_range_max", _port, post=True, default=None),
             Attribute("remote_ip_prefix", prefix, post=True, default=None),
             Attribute("normalized_cidr"),
-            Attribute("remote_group_id", or_none(uuid), post=True, default=None),
+            Attribute("remote_group_id", or_none(text(36)), post=True, default=None),
             Attribute("belongs_to_default_sg"),
         ),
     ),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from kilonova_kit.database import Json
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, true, update
 
 from kilonova_neighbours.network.model.records import Actor, ListQuery, Record
 from kilonova_neighbours.network.model.refusals import bad_request, not_found
@@ -85,7 +85,7 @@ def visible_to(kind: Kind, actor: Actor) -> ColumnElement[bool]:
     if kind in (SUBNET, PORT):
         networks = tables.networks.c
         mine = networks.project_id == actor.project_id
-        seen = or_(mine, network_is_open_to(actor.project_id)) if kind is SUBNET else mine
+        seen = or_(mine, network_is_shared_with(actor.project_id)) if kind is SUBNET else mine
         return or_(own, kind.columns["network_id"].in_(select(networks.id).where(seen)))
     if kind is SECURITY_GROUP_RULE:
         groups = select(tables.security_groups.c.id).where(tables.security_groups.c.project_id == actor.project_id)
@@ -96,10 +96,21 @@ def visible_to(kind: Kind, actor: Actor) -> ColumnElement[bool]:
 
 
 def network_is_open_to(project_id: str) -> ColumnElement[bool]:
-    """Shared with all, or with this project, or an external one."""
-    networks, shares = tables.networks.c, tables.rbac_policies.c
-    to_me = select(shares.object_id).where(shares.target_tenant == project_id)
+    """Shared or external, for all or for this project."""
+    networks = tables.networks.c
+    to_me = _opened_to(project_id, ("access_as_shared", "access_as_external"))
     return or_(networks.shared.is_(True), networks.router_external.is_(True), networks.id.in_(to_me))
+
+
+def network_is_shared_with(project_id: str) -> ColumnElement[bool]:
+    """Shared, for all or for this project: then its subnets are seen too, which those of external networks are not."""
+    networks = tables.networks.c
+    return or_(networks.shared.is_(True), networks.id.in_(_opened_to(project_id, ("access_as_shared",))))
+
+
+def _opened_to(project_id: str, actions: Sequence[str]) -> Select[tuple[str]]:
+    shares = tables.rbac_policies.c
+    return select(shares.object_id).where(shares.target_tenant == project_id, shares.action.in_(actions))
 
 
 def list_records(tx: Tx, kind: Kind, actor: Actor, asked: ListQuery) -> list[Record]:
