@@ -20,6 +20,7 @@ from kilonova_neighbours.identity.api.types.tokens import (
 )
 from kilonova_neighbours.identity.app import authentication, tokens
 from kilonova_neighbours.identity.app.catalog import catalog_of
+from kilonova_neighbours.identity.app.roles_of import roles_on
 from kilonova_neighbours.identity.model.authentication import (
     ApplicationCredentialProof,
     PasswordProof,
@@ -217,3 +218,9 @@ async def catalog(call: IdentityCall) -> Any:
         raise Unauthenticated(tokens.REFUSED)
     entries = await catalog_of(call.app, facts, origin(call))
     return {"catalog": entries, "links": {"self": call.own_url}}
+
+
+async def system(call: IdentityCall) -> Plain:
+    """GET /v3/auth/system: whether this user could have a token for the system."""
+    roles = await call.app.read(roles_on, call.identity.user_id, "system", None)
+    return {"system": [{"all": True}] if roles else [], "links": {"self": call.own_url}}
