@@ -20,20 +20,20 @@ _READ_ON = 64 * 1024 * 1024
 
 
 async def upload(call: Asked) -> None:
-    size = _announced(call)
+    size, pieces = _announced(call), _pieces(call)
     try:
-        await call.app.uploads.upload(call.path["image_id"], _pieces(call), size, caller_of(call))
+        await call.app.uploads.upload(call.path["image_id"], pieces, size, caller_of(call))
     except KilonovaError:
-        await _read_on(call)
+        await _read_on(call, pieces)
         raise
 
 
 async def stage(call: Asked) -> None:
-    size = _announced(call)
+    size, pieces = _announced(call), _pieces(call)
     try:
-        await call.app.uploads.stage(call.path["image_id"], _pieces(call), size, caller_of(call))
+        await call.app.uploads.stage(call.path["image_id"], pieces, size, caller_of(call))
     except KilonovaError:
-        await _read_on(call)
+        await _read_on(call, pieces)
         raise
 
 
@@ -55,16 +55,16 @@ def _announced(call: Asked) -> int | None:
     return int(announced)
 
 
-async def _pieces(call: Asked) -> AsyncIterator[bytes]:
-    async for piece in call.request.stream:
-        yield piece
+def _pieces(call: Asked) -> AsyncIterator[bytes]:
+    """The body as it comes. One iterator for all: the stream cannot be begun twice."""
+    return call.request.stream.__aiter__()
 
 
-async def _read_on(call: Asked) -> None:
+async def _read_on(call: Asked, pieces: AsyncIterator[bytes]) -> None:
     size = 0
     if (call.request.content_length or 0) > _READ_ON:
         return
-    async for piece in call.request.stream:
+    async for piece in pieces:
         size += len(piece)
         if size > _READ_ON:
             return

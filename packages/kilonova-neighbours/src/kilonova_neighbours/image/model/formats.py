@@ -24,6 +24,8 @@ from kilonova_neighbours.image.model.images import Data
 
 _LOOKS_RAW = frozenset({"raw", "gpt"})
 _NOT_INSPECTABLE = frozenset({"raw", "ami", "aki", "ari", "ploop"})
+#: Bytes that the inspectors see at once, as in Glance: one that held several VHDX regions would lose some.
+_BITE = 64 * 1024
 _STRICT_CONTAINERS = frozenset({"bare", None})
 
 
@@ -57,6 +59,7 @@ class Inspection:
         self._sha512 = hashlib.sha512()
         self._source = _Piece()
         self._wrapper = format_inspector.InspectWrapper(cast(IO[bytes], self._source))
+        self._head = b""
         self.size = 0
 
     def eat(self, piece: bytes) -> None:
@@ -70,9 +73,12 @@ class Inspection:
     def eat_for_format(self, piece: bytes) -> None:
         """The other half: the strong hash and the format."""
         self._sha512.update(piece)
+        if self.size < _BITE:
+            self._head += piece[: _BITE - self.size]
         self.size += len(piece)
-        self._source.piece = piece
-        self._wrapper.read(len(piece))
+        for start in range(0, len(piece), _BITE):
+            self._source.piece = piece[start : start + _BITE]
+            self._wrapper.read(_BITE)
 
     def finish(self, disk_format: str | None, container_format: str | None) -> Data:
         """What the bytes were. Raises UnsupportedMedia with the reason."""
@@ -85,7 +91,9 @@ class Inspection:
         )
 
     def _verdict(self, declared: str, container: str | None) -> int:
-        found = self._found()
+        found = _single(self._wrapper)
+        if found.NAME == "raw" and self.size < _BITE:
+            _check_stump(self._head)
         if not _matches(found.NAME, declared, container):
             raise UnsupportedMedia(
                 "Image content did not match disk_format: "
@@ -95,13 +103,27 @@ class Inspection:
             _check_safety(found)
         return self.size if found.NAME in _LOOKS_RAW else _virtual_size(found)
 
-    def _found(self) -> _Inspector:
-        matches = {str(each): each for each in self._wrapper.formats or ()}
-        if matches.keys() == {"iso", "gpt"}:
-            return cast(_Inspector, matches["iso"])
-        if len(matches) != 1:
-            raise UnsupportedMedia(f"Multiple formats detected: {', '.join(sorted(matches))}")
-        return cast(_Inspector, next(iter(matches.values())))
+
+def _single(wrapper: format_inspector.InspectWrapper) -> _Inspector:
+    """The one format that matched."""
+    matches = {str(each): each for each in wrapper.formats or ()}
+    if matches.keys() == {"iso", "gpt"}:
+        return cast(_Inspector, matches["iso"])
+    if len(matches) != 1:
+        raise UnsupportedMedia(f"Multiple formats detected: {', '.join(sorted(matches))}")
+    return cast(_Inspector, next(iter(matches.values())))
+
+
+def _check_stump(head: bytes) -> None:
+    """Refuse the stump of a disk: too short for the inspectors, but QEMU would know it, for it reads on as if in zeros."""
+    source = _Piece()
+    source.piece = head + bytes(_BITE - len(head))
+    wrapper = format_inspector.InspectWrapper(cast(IO[bytes], source))
+    wrapper.read(_BITE)
+    wrapper.close()
+    found = _single(wrapper)
+    if found.NAME not in _LOOKS_RAW:
+        raise UnsupportedMedia(f"Image content did not match disk_format: it is the stump of a {found.NAME} file")
 
 
 def _matches(found: str, declared: str, container: str | None) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select
@@ -13,6 +14,13 @@ from kilonova_neighbours.image.model.listing import Condition, Listing
 from kilonova_neighbours.image.store.tables import images, members, properties, tags
 
 Where = ColumnElement[bool]
+
+_COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq,
+    "neq": operator.ne,
+    "gte": operator.ge,
+    "lte": operator.le,
+}
 
 
 def page_query(listing: Listing, caller: Caller, marker: Mapping[Any, Any] | None) -> Select[Any]:
@@ -63,11 +71,11 @@ def _condition(condition: Condition) -> Where:
         return column.in_(value)
     if isinstance(value, float):
         return _in_time(column, condition.operator, math.floor(value))
-    comparisons = {"eq": column == value, "neq": column != value, "gte": column >= value, "lte": column <= value}
-    return comparisons[condition.operator]
+    compared: Where = _COMPARISONS[condition.operator](column, value)
+    return compared
 
 
-def _in_time(column: ColumnElement[Any], operator: str, second: int) -> Where:
+def _in_time(column: ColumnElement[Any], comparison: str, second: int) -> Where:
     """Times are shown in whole seconds, so they are compared as such."""
     start, end = column >= second, column < second + 1
     wheres = {
@@ -78,7 +86,7 @@ def _in_time(column: ColumnElement[Any], operator: str, second: int) -> Where:
         "lt": column < second,
         "lte": end,
     }
-    return wheres[operator]
+    return wheres[comparison]
 
 
 def _key(column: str) -> ColumnElement[Any]:
