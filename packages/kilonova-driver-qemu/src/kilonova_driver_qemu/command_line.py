@@ -9,6 +9,7 @@ image file is ever followed.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +32,9 @@ MACHINES = ("pc", "q35")
 BEST_CPU = ("", "host", "host-model", "host-passthrough", "max")
 MAX_DISKS = 16
 MAX_NICS = 12
+#: A network interface's name has at most 15 bytes.
+_TAP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+_MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 
 
 class DiskDescriptors(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +55,8 @@ class Descriptors(msgspec.Struct, frozen=True, kw_only=True):
     config_drive: int | None = None
     kernel: int | None = None
     ramdisk: int | None = None
+    #: Numbers that are still free: the taps are opened under them, in their network namespace.
+    taps: tuple[int, ...] = ()
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +68,12 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     cpu_model: str = ""
     tcg_buffer_mib: int = 32
     sandbox: bool = True
+    #: Enters the network namespace; nothing if guests live in ours.
     launcher: tuple[str, ...] = ()
+    #: Opens the taps, once there.
+    tap_opener: tuple[str, ...] = ()
+    #: Gives up all rights, when the taps are open.
+    rights_dropper: tuple[str, ...] = ()
 
 
 def check_spec(spec: GuestSpec, features: frozenset[str]) -> None:
@@ -101,6 +112,8 @@ def _check_nics(spec: GuestSpec) -> None:
     if len(spec.nics) > MAX_NICS:
         raise InvalidSpec(f"{len(spec.nics)} network interfaces are more than {MAX_NICS}")
     for nic in spec.nics:
+        if not _TAP.fullmatch(nic.tap) or not _MAC.fullmatch(nic.mac):
+            raise InvalidSpec(f"port {nic.port_id}: tap {nic.tap!r} or MAC {nic.mac!r} is not well formed")
         if nic.model not in NIC_MODELS:
             raise InvalidSpec(f"port {nic.port_id}: model {nic.model!r} is none of {', '.join(NIC_MODELS)}")
 
@@ -109,6 +122,8 @@ def command_line(spec: GuestSpec, host: Host, files: Descriptors) -> list[str]:
     """Write the whole command line, launcher first. The spec has passed ``check_spec``."""
     return [
         *host.launcher,
+        *_tap_opener(spec, host, files),
+        *host.rights_dropper,
         host.qemu,
         *_process(spec, host),
         *_machine(spec, host),
@@ -116,8 +131,15 @@ def command_line(spec: GuestSpec, host: Host, files: Descriptors) -> list[str]:
         *_boot(spec, files),
         *_disks(spec, files),
         *_config_drive(files),
-        *_nics(spec.nics),
+        *_nics(spec, files),
     ]
+
+
+def _tap_opener(spec: GuestSpec, host: Host, files: Descriptors) -> Iterator[str]:
+    if spec.nics:
+        yield from host.tap_opener
+        yield from (f"{number}:{nic.tap}" for number, nic in zip(files.taps, spec.nics, strict=True))
+        yield "--"
 
 
 def _escaped(text: str) -> str:
@@ -231,9 +253,9 @@ def _config_drive(files: Descriptors) -> Iterator[str]:
     yield from ("-device", "ide-cd,id=disk-config-drive,drive=config-drive,serial=config-drive")
 
 
-def _nics(nics: tuple[Nic, ...]) -> Iterator[str]:
-    for number, nic in enumerate(nics):
-        yield from ("-netdev", f"tap,id=net{number},ifname={_escaped(nic.tap)},script=no,downscript=no")
+def _nics(spec: GuestSpec, files: Descriptors) -> Iterator[str]:
+    for number, (nic, tap) in enumerate(zip(spec.nics, files.taps, strict=True)):
+        yield from ("-netdev", f"tap,id=net{number},fd={tap}")
         yield from ("-device", nic_device(nic, number))
 
 

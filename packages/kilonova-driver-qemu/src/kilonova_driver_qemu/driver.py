@@ -20,13 +20,13 @@ from kilonova_driver.types.inventory import Capabilities, Inventory
 from kilonova_driver.types.orders import Order
 from kilonova_driver.types.settings import DriverSettings
 
-from kilonova_driver_qemu.accelerator import KVM_DEVICE, Accelerator, choose_accelerator
+from kilonova_driver_qemu.accelerator import KVM_DEVICE, Accelerator, choose_accelerator, qemu_version
 from kilonova_driver_qemu.command_line import Host, check_spec
 from kilonova_driver_qemu.console import console_tail, cut
 from kilonova_driver_qemu.diagnostics import diagnose
 from kilonova_driver_qemu.guest import House, LocalGuest, bury, check_order
 from kilonova_driver_qemu.inventory import measure
-from kilonova_driver_qemu.launching import as_user
+from kilonova_driver_qemu.launching import resolved, rights_dropper, tap_opener
 from kilonova_driver_qemu.layout import StateFiles, check_guest_id
 from kilonova_driver_qemu.options import Options, find_program, read_options
 from kilonova_driver_qemu.record import Tombstone, forget_old_tombstones, load_tombstone
@@ -90,8 +90,15 @@ class QemuDriver:
         )
 
     async def inventory(self) -> Inventory:
-        accelerator = await self._chosen()
-        return await asyncio.to_thread(measure, self._options, self._files.root, accelerator.qemu_version)
+        # Not from the accelerator, whose probe may still be under way.
+        version = await asyncio.to_thread(qemu_version, self._program())
+        return await asyncio.to_thread(measure, self._options, self._files.root, version)
+
+    def _program(self) -> str:
+        program = find_program(self._options.qemu_binary)
+        if program is None:
+            raise Internal(f"{self._options.qemu_binary} is not installed (apt install qemu-system-x86)")
+        return program
 
     async def _choose_accelerator(self) -> Accelerator:
         options = self._options
@@ -108,18 +115,18 @@ class QemuDriver:
 
     async def _host(self) -> Host:
         accelerator = await self._chosen()
-        options, program = self._options, find_program(self._options.qemu_binary)
-        if program is None:
-            raise Internal(f"{options.qemu_binary} is not installed (apt install qemu-system-x86)")
+        options = self._options
         groups = (KVM_DEVICE.stat().st_gid,) if accelerator.kind == "kvm" and KVM_DEVICE.exists() else ()
         return Host(
-            qemu=program,
+            qemu=self._program(),
             accelerator=accelerator.kind,
             machine=options.machine,
             cpu_model=options.cpu_model,
             tcg_buffer_mib=options.tcg_buffer_mib,
             sandbox=options.sandbox,
-            launcher=as_user(self._settings.launcher, self._settings.run_as, groups),
+            launcher=resolved(self._settings.launcher),
+            tap_opener=tap_opener(),
+            rights_dropper=rights_dropper(self._settings.run_as, groups),
         )
 
     async def _cut_logs(self) -> None:

@@ -9,7 +9,10 @@ from kilonova_driver.errors import DriverError, Internal, InvalidSpec, NoResourc
 
 _TABLE: tuple[tuple[type[DriverError], re.Pattern[str]], ...] = (
     (NoResources, re.compile(r"cannot allocate memory|out of memory|no space left|disk quota exceeded", re.IGNORECASE)),
-    (NoResources, re.compile(r"device or resource busy|too many open files|resource temporarily", re.IGNORECASE)),
+    (
+        NoResources,
+        re.compile(r"device or resource busy|resource busy|too many open files|resource temporarily", re.IGNORECASE),
+    ),
     (
         InvalidSpec,
         re.compile(

@@ -20,7 +20,7 @@ import logging
 import shutil
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from kilonova_driver.driver import Mode, PowerTarget
@@ -102,6 +102,7 @@ class LocalGuest:
         #: The generation of the order being obeyed: whatever is written on its behalf carries it.
         self._obeying = 0
         self._jobs: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._asked: set[asyncio.Future[Any]] = set()
         self._writer = asyncio.create_task(self._write())
 
     # -- looking ------------------------------------------------------------------------------------------------
@@ -168,16 +169,20 @@ class LocalGuest:
 
     async def _in_turn(self, work: Callable[[], Awaitable[T]]) -> T:
         """Have the writer do a job; it is done to its end even if the asker is cancelled."""
+        if self._writer.done():
+            raise Transient(f"guest {self.guest_id}: the driver has been closed")
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._asked.add(result)
+        result.add_done_callback(self._asked.discard)
 
         async def job() -> None:
             try:
                 value = await work()
             except Exception as error:  # noqa: BLE001 - handed to the asker, whatever it is; the writer goes on
-                if not result.cancelled():
+                if not result.done():
                     result.set_exception(_as_driver_error(error))
             else:
-                if not result.cancelled():
+                if not result.done():
                     result.set_result(value)
 
         self._jobs.put_nowait(job)
@@ -429,6 +434,8 @@ class LocalGuest:
         """Let go of the guest without touching it."""
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
+        for result in tuple(self._asked):
+            result.set_exception(Transient(f"guest {self.guest_id}: the driver was closed before this was done"))
         if self._running is not None:
             await self._running.close()
 

@@ -6,10 +6,10 @@ A process that dies at start is explained by what it wrote to ``qemu.log`` since
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import msgspec
 from kilonova_driver.errors import Conflict, DriverError, Internal, InvalidSpec, NoResources, Transient
 from kilonova_driver.types.guests import Disk, GuestSpec
 
+from kilonova_driver_qemu import open_taps
 from kilonova_driver_qemu.command_line import Descriptors, DiskDescriptors, Host, command_line
 from kilonova_driver_qemu.failures import explain, tail
 from kilonova_driver_qemu.layout import GuestFiles
@@ -71,7 +72,11 @@ def open_files(stack: contextlib.ExitStack, spec: GuestSpec, files: GuestFiles) 
         kernel=_open(stack, Path(kernel.kernel_path), os.O_RDONLY) if kernel else None,
         ramdisk=_open(stack, Path(kernel.ramdisk_path), os.O_RDONLY) if kernel and kernel.ramdisk_path else None,
     )
-    return OpenFiles(told=told, complaints=_open(stack, files.complaints, _APPEND | os.O_NOFOLLOW), lock=lock)
+    complaints = _open(stack, files.complaints, _APPEND | os.O_NOFOLLOW)
+    opened = OpenFiles(told=told, complaints=complaints, lock=lock)
+    free = max(complaints, *inherited(opened)) + 1
+    taps = tuple(range(free, free + len(spec.nics)))
+    return msgspec.structs.replace(opened, told=msgspec.structs.replace(told, taps=taps))
 
 
 def inherited(files: OpenFiles) -> list[int]:
@@ -91,14 +96,23 @@ def inherited(files: OpenFiles) -> list[int]:
     return [files.lock, *(number for number in some if number is not None)]
 
 
-def as_user(launcher: tuple[str, ...], run_as: tuple[int, int] | None, groups: tuple[int, ...]) -> tuple[str, ...]:
-    """Add to the launcher what drops all rights, where a user is given. Raises Internal without the programs."""
-    prefix = (_program(launcher[0]), *launcher[1:]) if launcher else ()
+def resolved(launcher: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the launcher with the absolute path of its program. Raises Internal without it."""
+    return (_program(launcher[0]), *launcher[1:]) if launcher else ()
+
+
+def tap_opener() -> tuple[str, ...]:
+    """Give the program that opens taps; isolated and without site packages it starts in some milliseconds."""
+    return (sys.executable, "-I", "-S", open_taps.__file__)
+
+
+def rights_dropper(run_as: tuple[int, int] | None, groups: tuple[int, ...]) -> tuple[str, ...]:
+    """Give the program that drops all rights, where a user is given. Raises Internal without it."""
     if run_as is None:
-        return prefix
+        return ()
     keep = f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"
     drop = (f"--reuid={run_as[0]}", f"--regid={run_as[1]}", keep, "--inh-caps=-all", "--bounding-set=-all")
-    return (*prefix, _program("setpriv"), *drop, "--no-new-privs", "--")
+    return (_program("setpriv"), *drop, "--no-new-privs", "--")
 
 
 def _program(name: str) -> str:
@@ -126,23 +140,11 @@ async def launch(
         remember(identity)
     watch = Watch(identity or Identity(pid=pid, start_ticks=0, boot_id=""))
     try:
-        return watch, await _first_answer(watch, files, seconds)
+        # Only the process holds the listening socket now, so this ends at once when the process does.
+        return watch, await Monitor.connect(files.monitor, seconds)
     except DriverError as error:
         failure = await _explain(watch, files, said, error)
         raise failure from error
-
-
-async def _first_answer(watch: Watch, files: GuestFiles, seconds: float) -> Monitor:
-    connecting = asyncio.ensure_future(Monitor.connect(files.monitor, seconds))
-    ending = asyncio.ensure_future(watch.ended.wait())
-    try:
-        await asyncio.wait((connecting, ending), return_when=asyncio.FIRST_COMPLETED)
-        if connecting.done():
-            return connecting.result()
-        raise Transient("the process ended before it answered")
-    finally:
-        ending.cancel()
-        connecting.cancel()
 
 
 async def _explain(watch: Watch, files: GuestFiles, said: int, error: DriverError) -> DriverError:

@@ -75,7 +75,7 @@ class Monitor:
 
     @classmethod
     async def connect(cls, path: Path, seconds: float) -> Monitor:
-        """Connect and negotiate. Raises Transient when nobody answers in time."""
+        """Connect and negotiate. Raises Transient when nobody answers in time. Not to be cancelled: see ``close``."""
         client, listener = QMPClient(path.parent.name), EventListener()
         client.register_listener(listener)
         try:
