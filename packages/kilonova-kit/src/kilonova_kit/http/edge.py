@@ -36,6 +36,7 @@ from kilonova_kit.errors import (
     Unauthenticated,
 )
 from kilonova_kit.http import bodies, microversions, versioned
+from kilonova_kit.http.access_rules import allowed
 from kilonova_kit.http.identity import ANONYMOUS, Authenticator, Identity
 from kilonova_kit.http.operations import Answer, Call, Operation, Service
 from kilonova_kit.http.policy import PolicyBook
@@ -198,7 +199,16 @@ class Edge:
         service_token = request.get_header("X-Service-Token")
         if service_token and (speaker := await self._authenticator.identify(service_token)):
             return msgspec.structs.replace(identity, service_roles=speaker.roles)
+        self._keep_access_rules(identity, request)
         return identity
+
+    def _keep_access_rules(self, identity: Identity, request: falcon.asgi.Request) -> None:
+        """Raise Unauthenticated for a call that the token's application credential does not allow."""
+        if identity.access_rules is None:
+            return
+        paths = (request.path, self.service.prefix + request.path)
+        if not allowed(identity.access_rules, self.service.name, request.method, paths):
+            raise Unauthenticated("The request you have made requires authentication.")
 
     def _origin(self, request: falcon.asgi.Request) -> str:
         return self._public_url or f"{request.scheme}://{request.host}:{request.port}"

@@ -7,6 +7,14 @@ from typing import Protocol
 import msgspec
 
 
+class AccessRule(msgspec.Struct, frozen=True):
+    """A call that an application credential may make: service type, method, path pattern (``access_rules.py``)."""
+
+    service: str
+    method: str
+    path: str
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """The bearer of a token. Roles are expanded: an admin is also a member and a reader.
 
@@ -27,6 +35,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     #: Roles of the service that speaks for the bearer (X-Service-Token), empty when none does.
     service_roles: frozenset[str] = frozenset()
+    #: None: every call is allowed. An empty tuple allows none.
+    access_rules: tuple[AccessRule, ...] | None = None
 
     @property
     def is_admin(self) -> bool:

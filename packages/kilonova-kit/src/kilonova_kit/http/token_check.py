@@ -13,7 +13,7 @@ from typing import Any
 from kilonova_kit.clock import Clock, parse_iso, system_clock
 from kilonova_kit.errors import Unavailable
 from kilonova_kit.http.client import ServiceClient
-from kilonova_kit.http.identity import Identity
+from kilonova_kit.http.identity import AccessRule, Identity
 
 _MOST_REMEMBERED = 10_000
 
@@ -37,9 +37,8 @@ class TokenCheck:
         return identity if identity is not None and identity.expires_at > now else None
 
     async def _ask(self, token: str) -> Identity | None:
-        reply = await self._identity.request(
-            "GET", "/v3/auth/tokens?nocatalog", token=token, headers={"X-Subject-Token": token}
-        )
+        headers = {"X-Subject-Token": token, "OpenStack-Identity-Access-Rules": "1.0"}  # the edge keeps these rules
+        reply = await self._identity.request("GET", "/v3/auth/tokens?nocatalog", token=token, headers=headers)
         if reply.status in (401, 404):
             return None
         if not reply.ok:
@@ -62,4 +61,10 @@ def identity_of(token: dict[str, Any], text: str) -> Identity:
         roles=frozenset(role["name"] for role in token.get("roles", ())),
         expires_at=parse_iso(token["expires_at"]),
         token=text,
+        access_rules=_access_rules(token),
     )
+
+
+def _access_rules(token: dict[str, Any]) -> tuple[AccessRule, ...] | None:
+    rules = (token.get("application_credential") or {}).get("access_rules")
+    return None if rules is None else tuple(AccessRule(r["service"], r["method"], r["path"]) for r in rules)

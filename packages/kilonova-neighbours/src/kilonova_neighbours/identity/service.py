@@ -5,8 +5,8 @@
     await app.bootstrap(Bootstrap(admin_password=..., demo_password=..., service_password=...))
     edge = make_edge(app)                 # serve edge.asgi below SERVICE.prefix
 
-The edge gets an authenticator of its own (``Authenticator``): it could not ask the identity API about every token, being
-that API itself.
+The edge gets an authenticator of its own (``Authenticator``): it could not ask the identity API about every token,
+being that API itself.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _ANSWERED = frozenset({"id", "links"})
 
 
 def read(plain: dict[str, Any], kind: type[T]) -> tuple[T, dict[str, Any]]:
-    """Check what is known (strictly: "true" is no boolean), keep what is not. Raises BadRequest that names the field."""
+    """Check what is known (strictly: "true" is no boolean), keep what is not. Raises BadRequest, naming the field."""
     names = kind.__struct_encode_fields__
     try:
         known = msgspec.convert({name: plain[name] for name in names if name in plain}, kind)

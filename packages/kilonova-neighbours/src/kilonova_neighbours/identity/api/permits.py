@@ -6,8 +6,8 @@
     domain_managing          admin, or a manager of the domain concerned
     own                      whoever has a token; the handler then asks ``permit`` with the owner
 
-An edge rule looks at the token only. Where it lets a domain-scoped token or an owner pass, the handler must ask ``permit``
-(or narrow its list) once it knows whose thing it is.
+An edge rule looks at the token only. Where it lets a domain-scoped token or an owner pass, the handler must ask
+``permit`` (or narrow its list) once it knows whose thing it is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kilonova_kit.errors import Forbidden, NotFound, Unauthenticated
-from kilonova_kit.http.identity import Identity
+from kilonova_kit.http.identity import AccessRule, Identity
 from kilonova_kit.http.operations import Call
 
 from kilonova_neighbours.identity.app import tokens
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     T = TypeVar("T")
+
+#: Whatever else its access rules say, a token may ask what it is.
+_ASK_ABOUT_ITSELF = AccessRule("identity", "GET", "/v3/auth/tokens")
 
 #: A call to the identity service whose body and query are read by the handler itself.
 IdentityCall = Call[IdentityApp, Any, Any]
@@ -129,4 +132,12 @@ def identity_of(known: TokenFacts, token: str) -> Identity:
         roles=frozenset(role.name for role in known.roles),
         expires_at=known.payload.expires_at,
         token=token,
+        access_rules=_rules(known),
     )
+
+
+def _rules(known: TokenFacts) -> tuple[AccessRule, ...] | None:
+    if known.access_rules is None:
+        return None
+    rules = (AccessRule(rule.service, rule.method, rule.path) for rule in known.access_rules)
+    return (_ASK_ABOUT_ITSELF, *rules)

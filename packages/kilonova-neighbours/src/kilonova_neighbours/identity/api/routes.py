@@ -1,7 +1,7 @@
 """The URL table of the identity API, v3.
 
-A line: the operation's name, which is also its policy's (``identity:NAME``), unless ``policy`` says otherwise; method and
-path; the handler; the rule of the edge (``permits.py``); then what it takes and how it answers.
+A line: the operation's name, which is also its policy's (``identity:NAME``), unless ``policy`` says otherwise; method
+and path; the handler; the rule of the edge (``permits.py``); then what it takes and how it answers.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from kilonova_neighbours.identity.api import (
     assignments,
     credentials,
     documents,
+    domain_configs,
     domains,
     endpoint_filters,
     groups,
@@ -138,6 +139,34 @@ _PROJECTS = (
     _op("get_domain", "GET /domains/{domain_id}", domains.show, own),
     _op("update_domain", "PATCH /domains/{domain_id}", domains.update, admin, bodies.DomainBody),
     _op("delete_domain", "DELETE /domains/{domain_id}", domains.delete, admin, status=204),
+)
+
+
+def _configs() -> Iterator[Operation]:
+    """A domain's configuration: all of it, a group, an option; and the defaults of each."""
+    for suffix, below in (("", ""), ("_group", "/{group}"), ("_option", "/{group}/{option}")):
+        path, takes = f"/domains/{{domain_id}}/config{below}", bodies.ConfigBody
+        show, update, delete = domain_configs.show, domain_configs.update, domain_configs.delete
+        default = f"GET /domains/config{below}/default"
+        yield _op(f"get_domain_config{suffix}", f"GET {path}", show, reading, policy="get_domain_config")
+        yield _op(f"update_domain_config{suffix}", f"PATCH {path}", update, admin, takes, policy="update_domain_config")
+        yield _op(
+            f"delete_domain_config{suffix}", f"DELETE {path}", delete, admin, status=204, policy="delete_domain_config"
+        )
+        yield _op(
+            f"get_domain_config_default{suffix}",
+            default,
+            domain_configs.defaults,
+            reading,
+            policy="get_domain_config_default",
+        )
+
+
+_CONFIG = (
+    _op(
+        "create_domain_config", "PUT /domains/{domain_id}/config", domain_configs.replace, admin, bodies.ConfigBody, 201
+    ),
+    *_configs(),
 )
 
 _RULE = "/roles/{role_id}/implies/{implied_role_id}"
@@ -391,6 +420,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *_USERS,
     *_GROUPS,
     *_PROJECTS,
+    *_CONFIG,
     *_ROLES,
     *_grants(),
     *_CATALOG,

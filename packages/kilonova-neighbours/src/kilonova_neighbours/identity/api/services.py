@@ -121,14 +121,14 @@ def _endpoint_values(plain: Values) -> Values:
 async def create_endpoint(call: IdentityCall) -> Plain:
     known, extra = attributes.read(call.body.endpoint, CreateEndpoint)
     values = _endpoint_values(attributes.given(known))
-    if "region" in call.body.endpoint and values.get("region_id"):
-        await _make_region(call, values["region_id"])
+    await _make_region(call, values)
     return {"endpoint": endpoint_view(call, await call.app.write(services.create_endpoint, values, extra))}
 
 
-async def _make_region(call: IdentityCall, region_id: str) -> None:
+async def _make_region(call: IdentityCall, values: Values) -> None:
     """A region that is given by its old name is made when it is missing, as in Keystone."""
-    if not await call.app.read(services.regions, {"id": region_id}):
+    region_id = values.get("region_id") if "region" in call.body.endpoint else None
+    if region_id and not await call.app.read(services.regions, {"id": region_id}):
         await call.app.write(services.create_region, {"id": region_id}, {})
 
 
@@ -148,6 +148,7 @@ async def show_endpoint(call: IdentityCall) -> Plain:
 async def update_endpoint(call: IdentityCall) -> Plain:
     known, extra = attributes.read(call.body.endpoint, UpdateEndpoint)
     values = _endpoint_values(attributes.given(known))
+    await _make_region(call, values)
     endpoint = await call.app.write(services.change_endpoint, call.path["endpoint_id"], values, extra)
     return {"endpoint": endpoint_view(call, endpoint)}
 

@@ -131,7 +131,7 @@ async def _subject(call: IdentityCall, policy: str) -> tuple[str, TokenFacts]:
 
 
 async def show(call: IdentityCall) -> Answer:
-    """A token with access rules is shown only to services that say they will keep them (keystonemiddleware's header)."""
+    """A token with access rules is shown only to services that will keep them (keystonemiddleware's header)."""
     text, facts = await _subject(call, "identity:validate_token")
     token = await _token(call, facts)
     return Answer({"token": token}, 200, {"X-Subject-Token": text, **_VARY})

@@ -7,7 +7,7 @@ from kilonova_kit.clock import iso_micros
 from kilonova_neighbours.identity.api import attributes, roles
 from kilonova_neighbours.identity.api.answers import Plain, link, listing, query
 from kilonova_neighbours.identity.api.application_credentials import moment
-from kilonova_neighbours.identity.api.permits import IdentityCall, facts, may_manage, permit, reading, target
+from kilonova_neighbours.identity.api.permits import IdentityCall, facts, may_manage, permit, reading
 from kilonova_neighbours.identity.api.types.credentials import CreateTrust
 from kilonova_neighbours.identity.app import trusts
 from kilonova_neighbours.identity.app.trusts import Whole
@@ -59,7 +59,7 @@ async def list_(call: IdentityCall) -> Plain:
 
 
 async def _known(call: IdentityCall, policy: str) -> Whole:
-    whole = await target(call, policy, call.app.read(trusts.show, call.path["trust_id"]))
+    whole = await call.app.read(trusts.show, call.path["trust_id"])
     mine = call.identity.user_id in (whole.trust.trustor_user_id, whole.trust.trustee_user_id)
     permit(mine or reading(call.identity), policy)
     return whole

@@ -88,9 +88,9 @@ def _row(grant: Grant, role_id: str) -> Assignment:
 def give(work: Work, grant: Grant, role_id: str) -> None:
     """Giving what is given already is fine. Raises Forbidden for a role of another domain."""
     found = parties(work, grant, role_id)
-    if found.role and found.role.domain_id and found.target:
-        if found.role.domain_id != (found.target.domain_id or found.target.id):
-            raise Forbidden("Project must be in the same domain as the role being assigned.")
+    own = found.role.domain_id if found.role else ""
+    if own and found.target and own != (found.target.domain_id or found.target.id):
+        raise Forbidden("Project must be in the same domain as the role being assigned.")
     row = _row(grant, role_id)
     if store.ASSIGNMENTS.get(work.tx, **msgspec.structs.asdict(row)) is None:
         store.ASSIGNMENTS.add(work.tx, row)
@@ -243,7 +243,8 @@ def names(work: Work, listed: Iterable[Listed]) -> Names:
     projects = {project.id: project for project in store.PROJECTS.find(work.tx, id=targets)}
     users = store.USERS.find(work.tx, id={row.actor_id for row in rows if row.actor_kind == "user"})
     groups = store.GROUPS.find(work.tx, id={row.actor_id for row in rows if row.actor_kind == "group"})
-    domains = {thing.domain_id for thing in (*projects.values(), *users, *groups) if thing.domain_id}
+    domains = {project.domain_id for project in projects.values()} | {user.domain_id for user in users}
+    domains |= {group.domain_id for group in groups}
     projects |= {domain.id: domain for domain in store.PROJECTS.find(work.tx, id=domains)}
     return Names(
         roles={role.id: role for role in store.ROLES.find(work.tx, id={row.role_id for row in rows})},

@@ -137,7 +137,7 @@ def named_domain(work: Work, domain_id: str, name: str) -> Project | None:
 
 
 async def _prove_token(app: IdentityApp, proof: TokenProof, wanted: WantedScope) -> Proven:
-    """A token of a delegation (trust, application credential) gives no other token, but a trust from an unscoped one."""
+    """A token of a delegation (a trust, an application credential) gives no other token."""
     facts = await tokens.facts_of(app, proof.token)
     payload = facts.payload
     if payload.trust_id or payload.application_credential_id:

@@ -1,10 +1,11 @@
 """The first things of a cloud, made sure of at every start; running it twice changes nothing.
 
-What an operator has changed since (a renamed endpoint URL aside) is left alone: only what is missing is made, and the
-given passwords are set where they differ.
+Only what is missing is made; endpoints get the given URLs, and users the given passwords, where they differ.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import msgspec
 from kilonova_kit.ids import new_hex_id
@@ -74,7 +75,7 @@ def bootstrap(work: Work, wanted: Bootstrap, hashes: dict[str, str]) -> None:
     _domain(work)
     projects = {name: _project(work, name) for name in ("admin", "demo", "service")}
     roles = {name: _role(work, name) for name in (*ROLES, SERVICE_ROLE)}
-    for prior, implied in zip(ROLES, ROLES[1:], strict=False):
+    for prior, implied in pairwise(ROLES):
         _imply(work, roles[prior], roles[implied])
     users = {name: _user(work, name, hashes.get(name)) for name in passwords(wanted)}
     _grant(work, users["admin"], "project", projects["admin"], roles["admin"])
@@ -148,9 +149,9 @@ def _catalog(work: Work, wanted: Bootstrap) -> None:
 
 
 def _endpoint(work: Work, region: str, service_id: str, interface: str, url: str) -> None:
-    key = {"service_id": service_id, "interface": interface, "region_id": region}
-    known = store.ENDPOINTS.get(work.tx, **key)
+    known = store.ENDPOINTS.get(work.tx, service_id=service_id, interface=interface, region_id=region)
     if known is None:
-        store.ENDPOINTS.add(work.tx, Endpoint(id=new_hex_id(), url=url, **key))
+        made = Endpoint(id=new_hex_id(), url=url, service_id=service_id, interface=interface, region_id=region)
+        store.ENDPOINTS.add(work.tx, made)
     elif known.url != url:
         store.ENDPOINTS.change(work.tx, msgspec.structs.replace(known, url=url))

@@ -4,8 +4,8 @@
     highest  primary: encrypts
     others   secondary: only decrypt
 
-``rotate`` makes the staged key primary, stages a new one and drops the oldest secondaries. Files are 0600 in a directory
-of 0700. Another process may rotate: an unreadable text makes us look at the directory again when it has changed.
+``rotate`` makes the staged key primary, stages a new one and drops the oldest secondaries. Files are 0600 in a
+directory of 0700. Another process may rotate: an unreadable text makes us look again when the directory has changed.
 """
 
 from __future__ import annotations

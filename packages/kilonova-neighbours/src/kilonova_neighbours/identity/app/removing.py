@@ -40,6 +40,7 @@ def domain(work: Work, gone: Project) -> None:
         role(work, role_gone)
     store.ASSIGNMENTS.remove(work.tx, target_kind="domain", target_id=gone.id)
     store.LIMITS.remove(work.tx, domain_id=gone.id)
+    store.DOMAIN_CONFIGS.remove(work.tx, domain_id=gone.id)
     store.PROJECTS.remove(work.tx, id=gone.id)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from kilonova_kit.errors import BadRequest, Conflict, NotFound
+from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound
 from kilonova_kit.ids import new_hex_id
 
 from kilonova_neighbours.identity import store
 from kilonova_neighbours.identity.app import finding, removing
 from kilonova_neighbours.identity.app.changes import Values, changed, kept_options
-from kilonova_neighbours.identity.app.roles_of import closure
 from kilonova_neighbours.identity.app.work import Work
 from kilonova_neighbours.identity.model.roles import Implication, Role
 
@@ -74,12 +73,12 @@ def implication(work: Work, prior_id: str, implied_id: str) -> tuple[Role, Role]
 
 
 def imply(work: Work, prior_id: str, implied_id: str) -> tuple[Role, Role]:
-    """Raises Conflict for one that is there already, BadRequest for a circle, Forbidden for implying admin."""
+    """Raises Conflict for what is there already, Forbidden for implying admin, or a domain's role by a global one."""
     prior, implied = pair(work, prior_id, implied_id)
-    if prior_id in closure(work, [implied_id]):
-        raise BadRequest(f"{implied_id} implies {prior_id} already: roles cannot imply each other in a circle.")
+    if implied.domain_id and not prior.domain_id:
+        raise Forbidden("A global role cannot imply a domain-specific one.")
     if implied.name == "admin" and not implied.domain_id:
-        raise BadRequest(f"{implied_id} cannot be an implied roles")
+        raise Forbidden(f"{implied_id} cannot be an implied role.")
     if store.IMPLICATIONS.get(work.tx, prior_role_id=prior_id, implied_role_id=implied_id):
         raise Conflict(f"Conflict occurred attempting to store role inference: {prior_id} implies {implied_id}.")
     store.IMPLICATIONS.add(work.tx, Implication(prior_role_id=prior_id, implied_role_id=implied_id))

@@ -128,7 +128,7 @@ def examine(work: Work, payload: Payload) -> TokenFacts:
     facts = TokenFacts(payload=payload, user=user, user_domain=user_domain)
     if payload.scope.kind in ("project", "domain"):
         facts = _scoped(work, facts)
-    roles, extra = _roles(work, facts), {}
+    roles, extra = _roles(work, facts), dict[str, Any]()
     if payload.application_credential_id:
         credential = _live_credential(work, payload)
         roles = _still_held(work, credential.role_ids, roles)

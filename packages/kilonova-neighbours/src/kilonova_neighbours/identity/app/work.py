@@ -1,7 +1,7 @@
 """What every rule is given: the transaction it works in, the time, the settings.
 
-Rules are plain functions ``rule(work, ...)`` that run in a database thread; they may run again after a passing fault, so
-they change nothing but the database.
+Rules are plain functions ``rule(work, ...)`` that run in a database thread; they may run again after a passing fault,
+so they change nothing but the database.
 """
 
 from __future__ import annotations

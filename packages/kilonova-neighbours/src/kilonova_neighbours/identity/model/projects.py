@@ -1,10 +1,17 @@
-"""Projects and domains. A domain is a project with ``is_domain``, no parent and no domain of its own, as in Keystone."""
+"""Projects and domains. As in Keystone, a domain is a project with ``is_domain``, no parent and no own domain."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
+
+
+class DomainConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Options of a domain's own identity back end, by group; kept for others, without effect here."""
+
+    domain_id: str
+    config: dict[str, Any]
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):

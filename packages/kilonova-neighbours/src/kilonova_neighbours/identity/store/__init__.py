@@ -19,7 +19,7 @@ from kilonova_neighbours.identity.model.credentials import (
     Trust,
 )
 from kilonova_neighbours.identity.model.limits import Limit, RegisteredLimit
-from kilonova_neighbours.identity.model.projects import Project
+from kilonova_neighbours.identity.model.projects import DomainConfig, Project
 from kilonova_neighbours.identity.model.roles import Assignment, Implication, Role
 from kilonova_neighbours.identity.model.tokens import Revocation
 from kilonova_neighbours.identity.model.users import Group, Membership, User
@@ -27,6 +27,7 @@ from kilonova_neighbours.identity.store import tables
 from kilonova_neighbours.identity.store.shelf import Shelf, Tx
 
 PROJECTS = Shelf(tables.projects, Project, "name")
+DOMAIN_CONFIGS = Shelf(tables.domain_configs, DomainConfig, "domain_id")
 USERS = Shelf(tables.users, User, "name")
 GROUPS = Shelf(tables.groups, Group, "name")
 MEMBERSHIPS = Shelf(tables.memberships, Membership, "group_id")
@@ -57,6 +58,7 @@ __all__ = [
     "ASSIGNMENTS",
     "CONSUMERS",
     "CREDENTIALS",
+    "DOMAIN_CONFIGS",
     "ENDPOINTS",
     "ENDPOINT_GROUPS",
     "GROUPS",

@@ -1,4 +1,4 @@
-"""The tables. Columns are named as the fields of the model's types; "" stands for "none" where a unique key needs it."""
+"""The tables. Columns are named as the fields of the model's types; "" stands for "none" where a key needs it."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ projects = Table(
     Column("tokens_valid_from", Float, nullable=False),
     UniqueConstraint("domain_id", "name"),
 )
+
+domain_configs = Table("identity_domain_configs", metadata, _id("domain_id"), _json("config"))
 
 users = Table(
     "identity_users",

@@ -1,0 +1,33 @@
+"""Access rules of application credentials: which calls a token made from one may do.
+
+The patterns are keystonemiddleware's: ``{name}`` and ``*`` stand for a part of the path, ``**`` for any number of parts.
+A path counts with and without the service's prefix, since a rule's author may have either in mind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from kilonova_kit.http.identity import AccessRule
+
+_TOKEN = re.compile(r"(?P<tag>\{[^}]*\})|(?P<rest>\*\*)|(?P<part>\*)|(?P<literal>[^{}*]+|[{}])")
+_MEANINGS = {"tag": "[^/]+", "part": "[^/]*", "rest": ".*"}
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    found = _TOKEN.finditer(pattern)
+    return re.compile("".join(_MEANINGS.get(token.lastgroup or "", re.escape(token[0])) for token in found))
+
+
+def allowed(rules: Iterable[AccessRule], service: str, method: str, paths: Iterable[str]) -> bool:
+    """Whether one of the rules allows this call to the service of this type."""
+    candidates = tuple(paths)
+    return any(
+        rule.service == service
+        and rule.method.upper() == method
+        and any(_compiled(rule.path).fullmatch(path) for path in candidates)
+        for rule in rules
+    )
