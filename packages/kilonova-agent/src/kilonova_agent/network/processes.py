@@ -41,7 +41,10 @@ def start_detached(arguments: Sequence[str], log: Path, mark: Path) -> ProcessMa
     """
     output = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     files = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), output, (os.POSIX_SPAWN_DUP2, 1, 2)]
-    pid = os.posix_spawnp(arguments[0], [*arguments], os.environ, file_actions=files, setsid=True)
+    # Python ignores SIGPIPE, and children would inherit that; pasta refuses to start so.
+    pid = os.posix_spawnp(
+        arguments[0], [*arguments], os.environ, file_actions=files, setsid=True, setsigdef=[signal.SIGPIPE]
+    )
     made = ProcessMark(pid, start_time(pid) or 0, tuple(arguments))
     write_private(mark, msgspec.json.encode(made))
     return made

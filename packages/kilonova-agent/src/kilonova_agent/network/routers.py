@@ -25,7 +25,8 @@ def apply_rules(commands: list[Json]) -> None:
 class Routers:
     """Makes and removes networks; ``outside`` is the namespace in which the wirer was started."""
 
-    def __init__(self, *, own: Names, namespaces: Namespaces, records: Records) -> None:
+    def __init__(self, *, own: Names, namespaces: Namespaces, records: Records, enclosed: bool) -> None:
+        self._enclosed = enclosed
         self._own, self._namespaces, self._records = own, namespaces, records
         self._outside = Netlink()
         self._conversations: dict[int, Netlink] = {}
@@ -134,7 +135,8 @@ class Routers:
             # The outside's rules and the blackhole come and go together; the rules also say, for the last agent
             # on the machine that leaves, whether it forwarded packets before the first one came.
             comment = f"{_COMMENT}{kept.forwarding_was}"
-            apply_rules(translation.outside_rules(self._own.outside_table, kept.cidr, comment))
+            table = self._own.outside_table
+            apply_rules(translation.outside_rules(table, kept.cidr, comment, enclosed=self._enclosed))
             write_setting(FORWARDING, "1")
         return kept
 

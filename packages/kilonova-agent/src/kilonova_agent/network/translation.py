@@ -47,11 +47,14 @@ def router_rules() -> list[Json]:
     return table.commands
 
 
-def outside_rules(table_name: str, link_range: str, comment: str) -> list[Json]:
+def outside_rules(table_name: str, link_range: str, comment: str, *, enclosed: bool) -> list[Json]:
     """Masquerade this agent's link addresses and nothing else; guests of two networks do not meet out here.
 
     Connections to guests may begin on this machine, but never come through it from elsewhere.
     """
+    # pasta (as of 2023) sends window updates without the ACK flag. Conntrack does not know them for the guest's, so the
+    # enclosure itself would answer with a reset and end the guest's connection.
+    stray = [[nft.match(nft.conntrack("state"), "invalid", "in"), DROP]] if enclosed else []
     table = nft.Table("ip", table_name, comment)
     from_guest = nft.match(nft.meta("iifname"), _ANY_UPLINK)
     to_guest = nft.match(nft.meta("oifname"), _ANY_UPLINK)
@@ -61,6 +64,8 @@ def outside_rules(table_name: str, link_range: str, comment: str) -> list[Json]:
         priority=0,
         rules=[[from_guest, to_guest, DROP], [to_guest, _KNOWN, ACCEPT], [to_guest, DROP]],
     )
+    if stray:
+        table.hook("input", hook="input", priority=0, rules=stray)
     elsewhere = nft.match(nft.meta("oifname"), _ANY_UPLINK, "!=")
     source = nft.match(nft.payload("ip", "saddr"), nft.network(link_range))
     table.hook(

@@ -56,7 +56,7 @@ def make_wiring(settings: WirerSettings, doors: Doors) -> Wiring:
         own=own,
         records=records,
         namespaces=namespaces,
-        routers=Routers(own=own, namespaces=namespaces, records=records),
+        routers=Routers(own=own, namespaces=namespaces, records=records, enclosed=settings.enclosed),
         dnsmasqs=Dnsmasqs(
             state=state,
             run_directory=run_directory,
