@@ -24,11 +24,12 @@ from kilonova_driver_qemu.accelerator import KVM_DEVICE, Accelerator, choose_acc
 from kilonova_driver_qemu.command_line import Host, check_spec
 from kilonova_driver_qemu.console import console_tail, cut
 from kilonova_driver_qemu.diagnostics import diagnose
-from kilonova_driver_qemu.guest import House, LocalGuest, bury, check_order
+from kilonova_driver_qemu.guest import House, LocalGuest
 from kilonova_driver_qemu.inventory import measure
 from kilonova_driver_qemu.launching import resolved, rights_dropper, tap_opener
 from kilonova_driver_qemu.layout import StateFiles, check_guest_id
 from kilonova_driver_qemu.options import Options, find_program, read_options
+from kilonova_driver_qemu.orders import bury, check_order
 from kilonova_driver_qemu.record import Tombstone, forget_old_tombstones, load_tombstone
 
 log = logging.getLogger(__name__)

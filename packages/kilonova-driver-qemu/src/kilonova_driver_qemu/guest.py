@@ -15,7 +15,6 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import shutil
 import time
@@ -24,7 +23,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from kilonova_driver.driver import Mode, PowerTarget
-from kilonova_driver.errors import Conflict, DriverError, GuestNotFound, Internal, NoResources, Stale, Transient
+from kilonova_driver.errors import Conflict, DriverError, GuestNotFound, Internal, Transient
 from kilonova_driver.types.guests import Guest, GuestEvent, GuestSpec, Power
 from kilonova_driver.types.orders import Order
 
@@ -35,6 +34,7 @@ from kilonova_driver_qemu.launching import check_readable, launch
 from kilonova_driver_qemu.layout import GuestFiles, StateFiles
 from kilonova_driver_qemu.monitor import Monitor
 from kilonova_driver_qemu.options import Options
+from kilonova_driver_qemu.orders import as_driver_error, bury, check_order
 from kilonova_driver_qemu.process import (
     Identity,
     Watch,
@@ -50,10 +50,8 @@ from kilonova_driver_qemu.record import (
     Stage,
     Tombstone,
     load_record,
-    load_tombstone,
     remembered,
     save_record,
-    save_tombstone,
 )
 from kilonova_driver_qemu.running import GONE, SHUT_DOWN, Running
 
@@ -180,7 +178,7 @@ class LocalGuest:
                 value = await work()
             except Exception as error:  # noqa: BLE001 - handed to the asker, whatever it is; the writer goes on
                 if not result.done():
-                    result.set_exception(_as_driver_error(error))
+                    result.set_exception(as_driver_error(error))
             else:
                 if not result.done():
                     result.set_result(value)
@@ -468,15 +466,6 @@ def _remove_files(files: GuestFiles) -> None:
     shutil.rmtree(files.home)
 
 
-def _as_driver_error(error: Exception) -> DriverError:
-    if isinstance(error, DriverError):
-        return error
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    failure = NoResources(f"the host's disk is full: {error}") if full else Internal(f"{type(error).__name__}: {error}")
-    failure.__cause__ = error
-    return failure
-
-
 async def _connect(files: GuestFiles) -> tuple[Monitor | None, str]:
     """Connect to a process that lives already, and ask for its state; without an answer it is taken to run."""
     try:
@@ -485,24 +474,3 @@ async def _connect(files: GuestFiles) -> tuple[Monitor | None, str]:
     except DriverError as error:
         log.info("a guest's monitor does not answer yet: %s", error)
         return None, "running"
-
-
-def check_order(guest_id: str, order: Order, seen: int) -> None:
-    """Refuse an order older than one already obeyed (Stale), or whose time is over (Transient)."""
-    if order.generation < seen:
-        raise Stale(f"guest {guest_id}: generation {order.generation} is older than {seen}")
-    if order.deadline and time.time() > order.deadline:
-        late = time.time() - order.deadline
-        raise Transient(f"guest {guest_id}: order {order.operation_id} came {late:.1f} seconds past its deadline")
-
-
-def bury(files: StateFiles, stone: Tombstone) -> None:
-    """Remember a removed guest, never with a lower generation than before."""
-    path = files.tombstone(stone.guest_id)
-    old = load_tombstone(path)
-    if old is not None and old.generation > stone.generation:
-        return
-    try:
-        save_tombstone(path, stone)
-    except OSError as error:
-        log.warning("the tombstone of guest %s cannot be written: %s", stone.guest_id, error)
