@@ -22,7 +22,7 @@ SSH = FirewallRule(direction="ingress", protocol="tcp", port_min=22, port_max=22
 
 LISTEN = """
 import socket, sys
-server = socket.create_server(("", int(sys.argv[1])))
+server = socket.create_server(("", int(sys.argv[1])), family=getattr(socket, sys.argv[2]))
 print("listening", flush=True)
 while True:
     client, _ = server.accept()
@@ -50,6 +50,30 @@ def port(number, network="net-1", **more):
         "rules": (EGRESS,),
     }
     return PortWiring(**{**wish, **more})
+
+
+HEAR = """
+import socket, sys
+ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+ear.bind(("", int(sys.argv[1])))
+ear.settimeout(float(sys.argv[2]))
+print("listening", flush=True)
+try:
+    print(ear.recv(100).decode(), flush=True)
+except OSError as error:
+    print(type(error).__name__, flush=True)
+"""
+SEND = """
+import socket, sys
+mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+mouth.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+mouth.bind(("", int(sys.argv[3])))
+mouth.sendto(b"word", (sys.argv[1], int(sys.argv[2])))
+"""
+
+
+def send(address, number, source=0):
+    return (sys.executable, "-c", SEND, address, str(number), str(source))
 
 
 class Guest:
@@ -86,8 +110,14 @@ class Guest:
         self.run("ip", "addr", "add", f"{address}/24", "dev", "eth0")
         self.run("ip", "route", "replace", "default", "via", SUBNET.gateway_ip)
 
-    def listen(self, number):
-        self._start(self.inside, ["-c", LISTEN, str(number)])
+    def listen(self, number, family="AF_INET"):
+        self._start(self.inside, ["-c", LISTEN, str(number), family])
+
+    def hears(self, number, speak, patience=1.0):
+        """What arrives by UDP at that port once ``speak`` was called."""
+        child = self._start(self.inside, ["-c", HEAR, str(number), str(patience)])
+        speak()
+        return child.stdout.readline().strip()
 
     def reaches(self, address, number, patience=0.7):
         """What a connection says: "hello", or how it failed. The firewall refuses by silence, which takes patience."""

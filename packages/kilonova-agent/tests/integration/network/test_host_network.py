@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from kilonova_agent.metadata.service import MetadataService
 from kilonova_agent.network.errors import WiringFailed
-from kilonova_messages.wishes import AddressPair, FirewallRule, HostRoute
+from kilonova_messages.wishes import AddressPair, FirewallRule, FixedIp, HostRoute, WiredSubnet
 
 _spec = importlib.util.spec_from_file_location("network_conftest", Path(__file__).with_name("conftest.py"))
 stage = importlib.util.module_from_spec(_spec)
@@ -290,3 +290,47 @@ async def test_tear_down_leaves_the_machine_as_it_was(make_network, tag, tmp_pat
     await network.tear_down()
     assert stage.machine_state(tag) == before
     assert not (tmp_path / "network").exists()
+
+
+async def test_ipv6_addresses_are_guarded_as_ipv4_ones_are(boot):
+    subnet = WiredSubnet(subnet_id="six", cidr="fd77::/64", ip_version=6, gateway_ip="fd77::1")
+
+    def six(number, *rules):
+        address = FixedIp(subnet_id="six", ip_address=f"fd77::{10 + number}")
+        return port(number, subnets=(subnet,), fixed_ips=(address,), rules=rules)
+
+    out = FirewallRule(direction="egress", ethertype="IPv6")
+    ssh = msgspec.structs.replace(SSH, ethertype="IPv6", remote_cidrs=("fd77::/64",))
+    guest, other = await boot(six(1, out, ssh)), await boot(six(2, out))
+    for each, address in ((guest, "fd77::11"), (other, "fd77::12")):
+        each.run("ip", "addr", "add", f"{address}/64", "dev", "eth0", "nodad")
+    for number in (22, 23):
+        guest.listen(number, family="AF_INET6")
+    assert other.reaches("fd77::11", 22, patience=5) == "hello"
+    assert other.reaches("fd77::11", 23) == "TimeoutError"
+    other.run("ip", "addr", "add", "fd77::66/64", "dev", "eth0", "nodad")
+    other.run("ip", "addr", "del", "fd77::12/64", "dev", "eth0")
+    assert other.reaches("fd77::11", 22) != "hello"
+
+
+async def test_a_guest_cannot_play_dhcp_server_to_others(boot):
+    liar, other = await boot(port(1)), await boot(port(2, rules=(EGRESS, FirewallRule(direction="ingress"))))
+    liar.set_up()
+    other.set_up()
+    heard = other.hears(68, lambda: liar.run(*stage.send("10.77.0.12", 68, source=67)))
+    assert heard == "TimeoutError"
+    heard = other.hears(69, lambda: liar.run(*stage.send("10.77.0.12", 69, source=67)))
+    assert heard == "word"
+
+
+async def test_broadcast_reaches_only_a_guest_whose_rules_allow_it(boot):
+    caller = await boot(port(1))
+    open_guest = await boot(
+        port(2, rules=(FirewallRule(direction="ingress", protocol="udp", port_min=99, port_max=99),))
+    )
+    closed_guest = await boot(port(3))
+    for each in (caller, open_guest, closed_guest):
+        each.set_up()
+    call = stage.send("10.77.0.255", 99)
+    assert open_guest.hears(99, lambda: caller.run(*call)) == "word"
+    assert closed_guest.hears(99, lambda: caller.run(*call)) == "TimeoutError"
