@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -99,30 +100,28 @@ async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
 
 
 @pytest.fixture
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of this test's own, on a free loopback port. It refuses to run as root."""
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL server of this test's own, on a free loopback port.
+
+    It refuses to run as root, and pytest keeps its own temporary folders closed to others: the data lie beside those.
+    """
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         pytest.skip("needs PostgreSQL (apt install postgresql)")
-    data = tmp_path_factory.mktemp("postgresql")
+    data = Path(tempfile.mkdtemp(prefix="kilonova-postgresql-"))
     user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    for folder in (data, *data.parents[:3]):
-        if os.geteuid() == 0 and folder.owner() == "root" and folder.is_relative_to("/tmp") and folder != Path("/tmp"):
-            folder.chmod(folder.stat().st_mode | 0o011)
     if user:
         shutil.chown(data, "postgres")
-    run = {"check": True, "capture_output": True, "cwd": "/"}
-    subprocess.run([*user, programs[-1], "-D", data, "-A", "trust", "-U", "kilonova"], **run)
+    subprocess.run([*user, programs[-1], "-D", data, "-A", "trust", "-U", "kilonova"], check=True, cwd="/")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     control = [*user, programs[-1].with_name("pg_ctl"), "-D", data, "-w"]
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-    subprocess.run(
-        [*control, "-o", options, "-l", data / "log", "start"], check=True, stdout=subprocess.DEVNULL, cwd="/"
-    )
+    subprocess.run([*control, "-o", options, "-l", data / "log", "start"], check=True, cwd="/")
     yield f"postgresql+psycopg://kilonova@127.0.0.1:{port}/postgres"
-    subprocess.run([*control, "-m", "immediate", "stop"], **run)
+    subprocess.run([*control, "-m", "immediate", "stop"], check=True, cwd="/")
+    shutil.rmtree(data)
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ async def test_one_port_too_many_is_refused_and_details_say_why(cloud: Any) -> N
     assert refused == (409, "OverQuota", "Quota exceeded for resources: ['port'].")
     details = (await cloud.get("alice", "/quotas/red/details"))["quota"]
     assert details["port"] == {"limit": 1, "used": 1, "reserved": 0}
+    lower = {"quota": {"port": 0, "check_limit": True}}
+    assert (await cloud.refusal("admin", "PUT", "/quotas/red", lower))[:2] == (400, "InvalidInput")
     await cloud.drop("alice", "port", port["id"])
     await cloud.make("alice", "port", network_id=network)
 

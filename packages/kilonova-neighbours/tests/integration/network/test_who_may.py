@@ -64,3 +64,11 @@ async def test_agents_and_zones_are_listed(cloud: Any) -> None:
     zones = (await cloud.get("alice", "/availability_zones"))["availability_zones"]
     assert zones == [{"name": "nova", "resource": "network", "state": "available"}]
     assert (await cloud.app.ready()) == []
+
+
+async def test_a_service_that_speaks_for_a_member_gets_no_more_than_the_member(cloud: Any) -> None:
+    network = await cloud.make("alice", "network", name="mine")
+    for_bob = {"X-Service-Token": "compute"}
+    refused = await cloud.refusal("bob", "GET", f"/networks/{network['id']}", headers=for_bob)
+    assert refused[:2] == (404, "NetworkNotFound")
+    assert (await cloud.get("compute", f"/networks/{network['id']}"))["network"]["name"] == "mine"

@@ -41,6 +41,7 @@ _EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("port-security", "Port Security", "Provides port security"),
     ("project-id", "project_id field enabled", "Extension that indicates that project_id field is enabled."),
     ("provider", "Provider Network", "Expose mapping of virtual networks to physical networks"),
+    ("quota-check-limit", "Quota engine limit check", "Support for checking the resource usage before a new limit"),
     ("quota_details", "Quota details management support", "Expose functions for quotas usage statistics per project"),
     ("quotas", "Quota management support", "Expose functions for quotas management per project"),
     ("rbac-policies", "RBAC Policies", "Allows creation and modification of policies that control access to resources"),

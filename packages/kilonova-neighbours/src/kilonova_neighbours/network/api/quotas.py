@@ -8,7 +8,7 @@ from typing import Any
 from kilonova_kit.http.operations import Operation
 from kilonova_kit.http.policy import Policy, Rule, admin, reader
 
-from kilonova_neighbours.network.api.converters import number
+from kilonova_neighbours.network.api.converters import boolean, number
 from kilonova_neighbours.network.api.resources import NetworkCall, actor_of
 from kilonova_neighbours.network.app import quotas
 from kilonova_neighbours.network.app.work import Work
@@ -16,6 +16,8 @@ from kilonova_neighbours.network.model.records import Record
 from kilonova_neighbours.network.model.refusals import bad_request, disallowed
 
 _limit = number(-1, 2**31 - 1)
+#: ``force`` is what happens without ``check_limit`` anyway.
+_NOT_LIMITS = ("project_id", "tenant_id", "force")
 
 
 def _reads(show: Callable[[Work, str], Record]) -> Callable[[NetworkCall], Any]:
@@ -44,13 +46,17 @@ async def _update(call: NetworkCall) -> Record:
     if not isinstance(given, dict):
         raise bad_request("Unable to find 'quota' in request body")
     known = call.app.settings.quotas
-    given = {name: value for name, value in given.items() if name not in ("project_id", "tenant_id")}
+    given = dict(given)
+    check_limit = boolean("check_limit", given.pop("check_limit", None) or False)
+    given = {name: value for name, value in given.items() if name not in _NOT_LIMITS}
     if unknown := [name for name in given if name not in known]:
         raise bad_request(f"Unrecognized attribute(s) '{', '.join(unknown)}'")
     limits = {name: _limit(name, value) for name, value in given.items()}
     project_id = call.path["project_id"]
     shown = await call.app.write(
-        actor_of(call.identity), lambda work: quotas.change(work, project_id, limits), wires=False
+        actor_of(call.identity),
+        lambda work: quotas.change(work, project_id, limits, check_limit=check_limit),
+        wires=False,
     )
     return {"quota": shown}
 

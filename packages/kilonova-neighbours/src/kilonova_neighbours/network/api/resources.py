@@ -45,17 +45,22 @@ class Resource:
         return "/" + self.table.plural.replace("_", "-")
 
 
+def _is_service(identity: Identity) -> bool:
+    """By the token's own roles: a service that speaks *for* a member (X-Service-Token) may do what the member may."""
+    return "service" in identity.roles
+
+
 def actor_of(identity: Identity) -> Actor:
     return Actor(
         project_id=identity.project_id or "",
         is_admin=identity.is_admin,
-        is_trusted=identity.is_admin or identity.is_service,
+        is_trusted=identity.is_admin or _is_service(identity),
     )
 
 
 def member_or_service(identity: Identity) -> bool:
     """Members, and services such as compute that act on everybody's ports."""
-    return member(identity) or identity.is_service
+    return member(identity) or _is_service(identity)
 
 
 def revision_asked(call: NetworkCall) -> int | None:

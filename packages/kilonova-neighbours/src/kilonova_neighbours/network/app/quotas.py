@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kilonova_neighbours.network.app.work import Work
 from kilonova_neighbours.network.model.records import Record
-from kilonova_neighbours.network.model.refusals import not_found, over_quota
+from kilonova_neighbours.network.model.refusals import invalid, not_found, over_quota
 from kilonova_neighbours.network.store import quotas
 
 
@@ -42,9 +42,22 @@ def list_all(work: Work) -> list[Record]:
     ]
 
 
-def change(work: Work, project_id: str, limits: dict[str, int]) -> Record:
+def change(work: Work, project_id: str, limits: dict[str, int], *, check_limit: bool = False) -> Record:
+    """``check_limit``: refuse a limit below what is used already (quota-check-limit)."""
+    if check_limit:
+        _check_usage(work, project_id, limits)
     quotas.set_limits(work.tx, project_id, limits)
     return show(work, project_id)
+
+
+def _check_usage(work: Work, project_id: str, limits: dict[str, int]) -> None:
+    for resource, limit in limits.items():
+        if 0 <= limit < (present := quotas.used(work.tx, resource, project_id)):
+            raise invalid(
+                "InvalidInput",
+                f"Invalid input for operation: Quota limit {limit} for {resource} must be greater than or equal to "
+                f"already used {present}.",
+            )
 
 
 def reset(work: Work, project_id: str) -> None:
