@@ -16,6 +16,7 @@ from kilonova_neighbours.image.app.bootstrap import ensure_image
 from kilonova_neighbours.image.app.images import Images
 from kilonova_neighbours.image.app.imports import Imports
 from kilonova_neighbours.image.app.members import Members
+from kilonova_neighbours.image.app.metadefs import Metadefs
 from kilonova_neighbours.image.app.stray_files import Sweep
 from kilonova_neighbours.image.app.tasks import Tasks
 from kilonova_neighbours.image.app.uploads import Uploads
@@ -24,6 +25,7 @@ from kilonova_neighbours.image.settings import BootstrapImage, ImageSettings
 from kilonova_neighbours.image.store.files import FileStore
 from kilonova_neighbours.image.store.images import ImageStore
 from kilonova_neighbours.image.store.members import MemberStore
+from kilonova_neighbours.image.store.metadefs import MetadefStore
 from kilonova_neighbours.image.store.tables import metadata
 from kilonova_neighbours.image.store.tasks import TaskStore
 
@@ -50,12 +52,15 @@ class ImageApp:
         self.tasks = Tasks(self.images, tasks)
         self.imports = Imports(self.images, self.uploads, self._images, tasks, self._files)
         self.sweep = Sweep(self._images, tasks, self._files, self.uploads, self.imports)
+        self._metadefs = MetadefStore(self._database, clock)
+        self.metadefs = Metadefs(self._metadefs)
         self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Folders, tables, and what a crash left. Raises DatabaseUnavailable, OSError."""
         await asyncio.to_thread(self._files.make)
         await self._database.start(metadata)
+        await self._metadefs.seed()
         await self.sweep.run()
         self._sweeping = asyncio.create_task(self._sweep_for_ever())
 

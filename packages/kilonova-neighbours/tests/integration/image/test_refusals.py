@@ -8,7 +8,7 @@ from kilonova_neighbours.image.service import SERVICE
 PUBLIC = {"choose_version", "list_versions", "show_version"}
 
 #: Any token will do.
-ANY_TOKEN = {"show_schema", "show_import_methods", "list_stores"}
+ANY_TOKEN = {"show_schema", "show_metadef_schema", "show_import_methods", "list_stores"}
 
 #: The largest role that is still too small.
 TOO_SMALL = {

@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import os
 
+import msgspec
 import pytest
 from kilonova_neighbours.image.service import ImageApp
+from kilonova_neighbours.image.store.tables import metadata
 
 BYTES = {"Content-Type": "application/octet-stream", "X-Auth-Token": "anna"}
 

@@ -10,6 +10,7 @@ from kilonova_kit.http.policy import Policy, PolicyBook, admin, member
 from kilonova_neighbours.image.app.images import Images
 from kilonova_neighbours.image.app.imports import Imports
 from kilonova_neighbours.image.app.members import Members
+from kilonova_neighbours.image.app.metadefs import Metadefs
 from kilonova_neighbours.image.app.tasks import Tasks
 from kilonova_neighbours.image.app.uploads import Uploads
 from kilonova_neighbours.image.model.callers import Caller
@@ -23,6 +24,7 @@ class Rooms(Protocol):
     policies: PolicyBook
     images: Images
     members: Members
+    metadefs: Metadefs
     uploads: Uploads
     imports: Imports
     tasks: Tasks

@@ -10,7 +10,7 @@ from kilonova_kit.http.operations import Answer
 
 from kilonova_neighbours.image.api.callers import Asked, caller_of
 from kilonova_neighbours.image.app.imports import METHODS
-from kilonova_neighbours.image.model import schemas
+from kilonova_neighbours.image.model import metadef_schemas, schemas
 
 #: What Glance lists when it has one store and no cache (glance, api/versions.py).
 _SUPPORTED = ("v2.15", "v2.9", "v2.7", "v2.6", "v2.5", "v2.4", "v2.3", "v2.2", "v2.1", "v2.0")
@@ -42,6 +42,10 @@ def _versions(call: Asked) -> list[dict[str, Any]]:
 
 async def schema(call: Asked) -> schemas.Schema:
     return _found(_SCHEMAS.get(call.path["name"]))
+
+
+async def metadef_schema(call: Asked) -> schemas.Schema:
+    return _found(metadef_schemas.SCHEMAS.get(call.path["name"]))
 
 
 def _found(found: schemas.Schema | None) -> schemas.Schema:

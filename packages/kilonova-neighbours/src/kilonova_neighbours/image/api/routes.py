@@ -8,6 +8,7 @@ from kilonova_kit.http.operations import Operation
 from kilonova_kit.http.policy import Policy, admin, anyone, authenticated, member, reader
 
 from kilonova_neighbours.image.api import data, discovery, images, members, tasks
+from kilonova_neighbours.image.api.metadef_routes import METADEF_OPERATIONS
 from kilonova_neighbours.image.api.types.images import PATCH_NEW, PATCH_OLD
 
 _DISCOVERY = Policy("get_versions", anyone)
@@ -196,4 +197,5 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(name="list_tasks", method="GET", path="/tasks", handler=tasks.list_tasks, policy=_TASKS),
     Operation(name="create_task", method="POST", path="/tasks", handler=tasks.create, policy=_TASKS, takes=Any),
     Operation(name="show_task", method="GET", path="/tasks/{task_id}", handler=tasks.show, policy=_TASKS),
+    *METADEF_OPERATIONS,
 )

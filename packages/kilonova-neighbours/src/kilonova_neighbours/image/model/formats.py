@@ -115,7 +115,7 @@ def _single(wrapper: format_inspector.InspectWrapper) -> _Inspector:
 
 
 def _check_stump(head: bytes) -> None:
-    """Refuse the stump of a disk: too short for the inspectors, but QEMU would know it, for it reads on as if in zeros."""
+    """Refuse the stump of a disk: too short for the inspectors, but QEMU reads on as if in zeros and would know it."""
     source = _Piece()
     source.piece = head + bytes(_BITE - len(head))
     wrapper = format_inspector.InspectWrapper(cast(IO[bytes], source))

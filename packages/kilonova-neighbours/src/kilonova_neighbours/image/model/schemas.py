@@ -208,6 +208,7 @@ TASK: Schema = {
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
+    "number": float,
     "boolean": bool,
     "array": list,
     "object": dict,
@@ -249,6 +250,8 @@ def _is_of(value: Any, kind: str) -> bool:
 
 
 def _wrong_text(value: str, schema: Schema) -> str:
+    if len(value) < schema.get("minLength", 0):
+        return f"{value!r} is too short"
     if len(value) > schema.get("maxLength", len(value)):
         return f"{value!r} is too long"
     if "pattern" in schema and not re.search(schema["pattern"], value):

@@ -91,3 +91,35 @@ tasks = Table(
     Column("expires_at", Float),
     Index("image_tasks_image", "image_id"),
 )
+
+namespaces = Table(
+    "image_metadef_namespaces",
+    metadata,
+    Column("namespace", String(80), primary_key=True),
+    _text("display_name"),
+    Column("description", Text),
+    _text("visibility", null=False),
+    Column("protected", Boolean, nullable=False),
+    _text("owner"),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+resource_types = Table(
+    "image_metadef_resource_types",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("created_at", Float, nullable=False),
+)
+
+#: ``kind`` is object, property, tag or association; ``body`` what the API shows beyond the name and the times.
+definitions = Table(
+    "image_metadef_definitions",
+    metadata,
+    Column("namespace", String(80), primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    _json("body"),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
