@@ -1,7 +1,7 @@
 """The agents of this machine's hosts: started in processes of their own, started again when they die.
 
-They outlive the controller, and the next ``up`` finds them by their notes. Simulated hosts share one process; real ones have
-one each, as they would on machines of their own.
+They outlive the controller, and the next ``up`` finds them by their notes. Simulated hosts share one process; real ones
+have one each, as they would on machines of their own.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Agents:
 
 
 def drain_agents(run: Path) -> list[str]:
-    """Ask every agent of a cloud to shut its guests down, remove what it made and end; the names of those who did not."""
+    """Ask every agent of a cloud to shut its guests down, remove what it made and end; names those who did not."""
     found = {path.stem.removeprefix("agent-"): noted_process(path) for path in sorted(run.glob("agent-*.json"))}
     notes = {name: note for name, note in found.items() if note is not None}
     for note in notes.values():

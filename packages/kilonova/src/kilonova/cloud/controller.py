@@ -164,7 +164,7 @@ class Controller:
         await self._run(app)
         self._mount(IMAGE, app, check)
         if self._settings.image_file is not None and identity is not None:
-            owner = await self._project_id("admin")
+            owner = await self._admin_project()
             await app.bootstrap(
                 BootstrapImage(name="tiny", path=self._settings.image_file, disk_format="qcow2", owner=owner)
             )
@@ -178,20 +178,22 @@ class Controller:
         self._mount(NETWORK, app, check)
         if identity is not None:
             cidr = self._state.private_cidr or await asyncio.to_thread(free_network)
-            await app.bootstrap(BootstrapNetwork(name="private", cidr=cidr, project_id=await self._project_id("admin")))
+            await app.bootstrap(BootstrapNetwork(name="private", cidr=cidr, project_id=await self._admin_project()))
 
     def _network_changed(self) -> None:
         if self.compute is not None:
             self.compute.network_changed()
 
-    async def _project_id(self, name: str) -> str:
-        """A project's id, asked of the identity service as everybody would."""
-        kept = self._folder.secrets()
-        tokens = ServiceTokens(
-            self._client("identity", None), user="kilonova", password=kept.service_password, project="service"
-        )
-        reply = await self._client("identity", tokens).request("GET", "/v3/projects", query={"name": name})
-        return str(reply.json()["projects"][0]["id"])
+    async def _admin_project(self) -> str:
+        """The id of the project ``admin``, from a token of its own administrator."""
+        domain = {"id": "default"}
+        user = {"name": "admin", "password": self._folder.secrets().admin_password, "domain": domain}
+        wanted = {
+            "identity": {"methods": ["password"], "password": {"user": user}},
+            "scope": {"project": {"name": "admin", "domain": domain}},
+        }
+        reply = await self._client("identity", None).request("POST", "/v3/auth/tokens", json={"auth": wanted})
+        return str(reply.json()["token"]["project"]["id"])
 
     async def _start_placement(self, check: TokenCheck) -> None:
         if self._elsewhere("placement"):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import msgspec
@@ -20,6 +20,8 @@ from kilonova.commands.options import data_option
 
 _READY_SECONDS = 120.0
 
+LogFormat = Literal["text", "json"]
+
 
 @click.command("up")
 @data_option
@@ -29,16 +31,14 @@ _READY_SECONDS = 120.0
 @click.option("--hosts", type=click.IntRange(0, 10_000), help="How many hosts to run on this machine.  [default: 1]")
 @click.option("--cells", type=click.IntRange(1, 100), help="How many cells beside cell0.  [default: 1]")
 @click.option("--image", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The image `tiny` (qcow2).")
-@click.option(
-    "--private-cidr", help="The range of the network `private`.  [default: one that this machine does not use]"
-)
+@click.option("--private-cidr", help="The range of the network `private`.  [default: a free one]")
 @click.option("--tls-certificate", "certificate", type=click.Path(exists=True, dir_okay=False), help="PEM; serve TLS.")
 @click.option("--tls-key", "key", type=click.Path(exists=True, dir_okay=False), help="PEM; the certificate's key.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 @click.option("--detach", is_flag=True, help="Return when it is ready, and leave it running.")
 def command(
-    folder: CloudFolder, image: Path | None, log_format: str, log_level: str, detach: bool, **said: Any
+    folder: CloudFolder, image: Path | None, log_format: LogFormat, log_level: str, detach: bool, **said: Any
 ) -> None:
     """Start a cloud on this machine and say `ready` when it answers and its hosts are in.
 
@@ -94,7 +94,7 @@ def _check_address(state: CloudState) -> None:
             ) from error
 
 
-def _run(folder: CloudFolder, state: CloudState, log_format: str, log_level: str) -> None:
+def _run(folder: CloudFolder, state: CloudState, log_format: LogFormat, log_level: str) -> None:
     import uvloop
     from kilonova_kit.logs import configure_logging
 
@@ -109,7 +109,7 @@ def _run(folder: CloudFolder, state: CloudState, log_format: str, log_level: str
         runner.run(run_cloud(settings))
 
 
-def _detach(folder: CloudFolder, state: CloudState, log_format: str, log_level: str) -> None:
+def _detach(folder: CloudFolder, state: CloudState, log_format: LogFormat, log_level: str) -> None:
     """Start ourselves again in a session of its own, and wait until it is ready or has died."""
     arguments = ["up", "--data", str(folder.root), "--log-format", log_format, "--log-level", log_level]
     log_file = folder.logs / "controller.log"

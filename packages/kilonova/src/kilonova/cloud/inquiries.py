@@ -1,0 +1,88 @@
+"""What the command line asks a running cloud of this machine, as its administrator, over the public API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import msgspec
+
+from kilonova.cloud.errors import CloudError
+from kilonova.cloud.folder import CloudFolder
+
+
+class GuestAddress(msgspec.Struct, frozen=True):
+    """Where a server answers."""
+
+    ip_address: str
+    network_id: str
+
+
+class FoundServer(msgspec.Struct, frozen=True):
+    """What the command line needs of a server."""
+
+    id: str
+    name: str
+    status: str
+    host: str
+    addresses: tuple[GuestAddress, ...]
+
+
+class CloudInquiries:
+    """Asks with a token of its own. Raises CloudError when the cloud does not answer or refuses."""
+
+    def __init__(self, folder: CloudFolder) -> None:
+        self._folder, self._state = folder, folder.state()
+        verify: bool | str = self._state.certificate or True
+        self._client = httpx.Client(base_url=self._state.url, timeout=10.0, verify=verify, trust_env=False)
+        self._token = ""
+
+    def get(self, path: str, *, version: str = "2.96") -> Any:
+        headers = {"X-Auth-Token": self._token or self._sign_in(), "OpenStack-API-Version": f"compute {version}"}
+        return self._send("GET", path, headers=headers).json()
+
+    def post(self, path: str, body: Any) -> Any:
+        headers = {"X-Auth-Token": self._token or self._sign_in()}
+        return self._send("POST", path, headers=headers, json=body).json()
+
+    def _sign_in(self) -> str:
+        domain = {"id": "default"}
+        user = {"name": "admin", "password": self._folder.secrets().admin_password, "domain": domain}
+        wanted = {
+            "identity": {"methods": ["password"], "password": {"user": user}},
+            "scope": {"project": {"name": "admin", "domain": domain}},
+        }
+        self._token = self._send("POST", "/identity/v3/auth/tokens", json={"auth": wanted}).headers["x-subject-token"]
+        return self._token
+
+    def _send(self, method: str, path: str, **given: Any) -> httpx.Response:
+        try:
+            reply = self._client.request(method, path, **given)
+        except httpx.HTTPError as error:
+            raise CloudError(f"the cloud at {self._state.url} does not answer: {error}") from error
+        if reply.status_code >= 400:
+            raise CloudError(f"{method} {path}: {reply.status_code} {reply.text[:300]}")
+        return reply
+
+    def ready(self) -> str:
+        """``ready``, or what is missing, in words."""
+        try:
+            return self._client.get("/readyz").text.strip()
+        except httpx.HTTPError as error:
+            return f"does not answer: {error}"
+
+    def server(self, wanted: str) -> FoundServer:
+        """A server by id or by name, of any project. Raises CloudError for none, or for several of that name."""
+        found = self.get("/compute/v2.1/servers/detail?all_tenants=1&limit=1000")["servers"]
+        matching = [one for one in found if wanted in (one["id"], one["name"])]
+        if len(matching) != 1:
+            raise CloudError(f"{len(matching)} servers are named {wanted}: give an id")
+        (server,) = matching
+        interfaces = self.get(f"/compute/v2.1/servers/{server['id']}/os-interface")["interfaceAttachments"]
+        addresses = tuple(
+            GuestAddress(fixed["ip_address"], interface["net_id"])
+            for interface in interfaces
+            for fixed in interface["fixed_ips"]
+        )
+        host = server.get("OS-EXT-SRV-ATTR:host") or ""
+        return FoundServer(server["id"], server["name"], server["status"], host, addresses)
