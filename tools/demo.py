@@ -1,6 +1,7 @@
 """The demo: a cloud from nothing, a real guest through the real ``openstack`` client, seen from outside and inside.
 
-Each step is a command that a person could type; it is shown, timed, and must do what it says. ``--keep`` leaves it running.
+Each step is a command that a person could type; it is shown, timed, and must do what it says. ``--keep`` leaves the
+cloud.
 """
 
 from __future__ import annotations
@@ -194,9 +195,7 @@ def _arguments() -> argparse.Namespace:
 
 def _what_next(demo: Demo, kept: bool) -> str:
     if not kept:
-        return (
-            "That was a real virtual machine. Next: bin/demo --keep leaves the cloud running; bin/test runs the tests."
-        )
+        return "That was a real virtual machine. Next: bin/demo --keep leaves the cloud running; bin/test tests it."
     return (
         f"The cloud is running. Next:\n"
         f"    export OS_CLIENT_CONFIG_FILE={demo.data}/clouds.yaml OS_CLOUD=kilonova-demo\n"

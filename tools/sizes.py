@@ -36,11 +36,8 @@ def judge(what: str, sizes: Sequence[tuple[str, int]], limits: tuple[int, int, i
     numbers = sorted(size for _, size in sizes)
     median, tail = statistics.median(numbers), numbers[int(len(numbers) * 0.9)]
     print(f"{what}: {len(numbers)}, median {median:.0f}, 90th percentile {tail}, largest {numbers[-1]}")
-    wrong = [
-        f"{name}: {size} lines (at most {limits[2]})"
-        for name, size in sizes
-        if size > limits[2] and name not in EXCEPTIONS
-    ]
+    large = [(name, size) for name, size in sizes if size > limits[2] and name not in EXCEPTIONS]
+    wrong = [f"{name}: {size} lines (at most {limits[2]})" for name, size in large]
     if median > limits[0]:
         wrong.append(f"the median of {what} is {median}, over {limits[0]}")
     if tail > limits[1]:

@@ -8,6 +8,7 @@ import os
 import signal
 from pathlib import Path
 
+from kilonova_agent.joining import join, read_joined
 from kilonova_agent.settings import AgentSettings
 
 from kilonova.cloud.agents import AgentProcess, Agents, cell_of_host, drain_agents, host_names
@@ -36,7 +37,7 @@ async def run_cloud(settings: ControllerSettings, *, announce: bool = True) -> N
         folder.write_clouds_yaml(state)
         agents = Agents(folder, await _processes(controller, folder, state))
         agents.start()
-        await _hosts_in(controller, state, stop)
+        await _hosts_in(controller, folder, state, stop)
         write_private(ready, str(os.getpid()).encode())
         if announce:
             print(f"ready {state.public_url or state.url}", flush=True)
@@ -59,30 +60,31 @@ def _stop_event() -> asyncio.Event:
 
 
 async def _processes(controller: Controller, folder: CloudFolder, state: CloudState) -> list[AgentProcess]:
-    """Real hosts get a process each, simulated ones share one; each new host gets a token to join with."""
+    """Real hosts get a process each, simulated ones share one; each new host joins with a token of its own."""
     agents = []
     for number, name in enumerate(host_names(state) if state.hosts else []):
-        home = folder.host(name)
-        home.mkdir(mode=0o711, exist_ok=True)
-        token = "" if (home / "host.json").exists() else await controller.join_token(cell_of_host(state, number))
-        agents.append(_agent_settings(state, name, home, token))
+        settings = _agent_settings(folder, state, name)
+        if read_joined(settings.data_dir) is None:
+            settings.data_dir.mkdir(mode=0o700, exist_ok=True)
+            token = await controller.join_token(cell_of_host(state, number))
+            await join(state.url, token, name, settings.data_dir, ca_file=settings.ca_file)
+        agents.append(settings)
     if state.driver == "fake":
         return [AgentProcess(folder, "simulated", agents)] if agents else []
     return [AgentProcess(folder, agent.hostname, [agent]) for agent in agents]
 
 
-def _agent_settings(state: CloudState, name: str, home: Path, token: str) -> AgentSettings:
+def _agent_settings(folder: CloudFolder, state: CloudState, name: str) -> AgentSettings:
     return AgentSettings(
-        data_dir=str(home),
+        data_dir=folder.host(name),
         controller_url=state.url,
-        ca_file=state.certificate,
+        ca_file=Path(state.certificate) if state.certificate else None,
         driver=state.driver,
         hostname=name,
-        join_token=token,
     )
 
 
-async def _hosts_in(controller: Controller, state: CloudState, stop: asyncio.Event) -> None:
+async def _hosts_in(controller: Controller, folder: CloudFolder, state: CloudState, stop: asyncio.Event) -> None:
     """Wait until every host of this machine has reported what it has. Raises CloudError."""
     wanted = set(host_names(state)) if state.hosts else set()
     loop = asyncio.get_running_loop()
@@ -94,5 +96,5 @@ async def _hosts_in(controller: Controller, state: CloudState, stop: asyncio.Eve
             return
         if loop.time() > give_up:
             missing = ", ".join(sorted(wanted - present))
-            raise CloudError(f"these hosts did not come in: {missing}; see the logs in {state and 'logs/'}")
+            raise CloudError(f"these hosts did not come in: {missing}; their logs are in {folder.logs}")
         await asyncio.sleep(0.02)
