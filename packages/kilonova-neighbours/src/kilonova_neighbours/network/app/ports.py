@@ -135,6 +135,7 @@ def list_page(work: Work, asked: ListQuery) -> list[Record]:
 
 
 def update(work: Work, port_id: str, changes: Record) -> Record:
+    records.lock(work.tx, PORT, port_id)
     port = require_seen(work, PORT, port_id)
     network = require(work, NETWORK, port["network_id"])
     _check_update_policy(work, network, port, changes)
@@ -192,6 +193,7 @@ def _merged_options(present: list[Record], changes: list[Record]) -> list[Record
 
 
 def delete(work: Work, port_id: str) -> None:
+    records.lock(work.tx, PORT, port_id)
     port = require_seen(work, PORT, port_id)
     mine = work.actor.is_trusted or work.actor.owns(port)
     if not mine and not work.actor.owns(require(work, NETWORK, port["network_id"])):

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from kilonova_kit.clock import Clock, iso_seconds, system_clock
 from kilonova_kit.database import Database
+from kilonova_kit.errors import Unavailable
 
 from kilonova_neighbours.network.app import bootstrap, security_groups
 from kilonova_neighbours.network.app.work import Work
@@ -48,9 +49,11 @@ class NetworkApp:
         await self.database.close()
 
     async def ready(self) -> list[str]:
-        """What is missing, in words; raises DatabaseUnavailable when even that cannot be said."""
-        actor = Actor(project_id="", is_admin=True, is_trusted=True)
-        await self.read(actor, bootstrap.look)
+        """What is not ready, in words."""
+        try:
+            await self.read(Actor(project_id="", is_admin=True, is_trusted=True), bootstrap.look)
+        except Unavailable as error:
+            return [f"network: {error.message}"]
         return []
 
     async def read(self, actor: Actor, ask: Callable[[Work], T]) -> T:

@@ -144,6 +144,7 @@ def update(work: Work, subnet_id: str, changes: Record) -> Record:
 
 def _subnet_to_change(work: Work, subnet_id: str, verb: str) -> Record:
     """The owner of the subnet or of its network may."""
+    records.lock(work.tx, SUBNET, subnet_id)
     subnet = require_seen(work, SUBNET, subnet_id)
     if work.actor.owns(require(work, NETWORK, subnet["network_id"])):
         check_revision(work, SUBNET, subnet)

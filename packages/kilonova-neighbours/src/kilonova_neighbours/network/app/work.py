@@ -58,6 +58,7 @@ def require_seen(work: Work, kind: Kind, record_id: str) -> Record:
 
 def require_own(work: Work, kind: Kind, record_id: str, verb: str) -> Record:
     """The record, to change it: NotFound when unseen, Forbidden when seen but another's, 412 at another revision."""
+    records.lock(work.tx, kind, record_id)
     found = require_seen(work, kind, record_id)
     if not (work.actor.is_admin or work.actor.owns(found)):
         raise disallowed(f"{verb}_{kind.singular}")

@@ -38,8 +38,9 @@ def find_seen(tx: Tx, kind: Kind, record_id: str, actor: Actor) -> Record | None
 
 
 def lock(tx: Tx, kind: Kind, record_id: str) -> None:
-    """Hold the row until the transaction ends (SQLite has one writer anyway)."""
-    tx.execute(select(kind.table.c.id).where(kind.table.c.id == record_id).with_for_update()).first()
+    """Hold the row until the transaction ends, so that what is read next stays true. SQLite has one writer anyway."""
+    if tx.dialect.name != "sqlite":
+        tx.execute(select(kind.table.c.id).where(kind.table.c.id == record_id).with_for_update()).first()
 
 
 def find_by(tx: Tx, kind: Kind, name: str, values: Iterable[Any]) -> list[Record]:
