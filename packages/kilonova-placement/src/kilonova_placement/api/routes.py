@@ -1,11 +1,16 @@
-"""The URLs of placement, one table: first the native API, then the OpenStack Placement API."""
+"""The URLs of placement, one table: the native API, and the OpenStack Placement API (its reads)."""
 
 from __future__ import annotations
 
-from kilonova_kit.http.operations import Operation
-from kilonova_kit.http.policy import Policy, admin_or_service
+from typing import Any
 
-from kilonova_placement.api import claims, providers
+import msgspec
+from kilonova_kit.http.operations import Handler, NoQuery, Operation
+from kilonova_kit.http.policy import Policy, admin_or_service, anyone
+from kilonova_kit.http.versioned import Version
+
+from kilonova_placement.api import allocations, claims, names, providers, resource_providers
+from kilonova_placement.api.types import placement as types
 from kilonova_placement.api.types.native import ClaimsQuery, UsageQuery
 from kilonova_placement.model.claims import Claim
 from kilonova_placement.model.explanations import Explanation
@@ -155,4 +160,123 @@ NATIVE = (
     ),
 )
 
-OPERATIONS: tuple[Operation, ...] = NATIVE
+
+def _read(
+    policy: str,
+    path: str,
+    handler: Handler,
+    returns: Any,
+    summary: str,
+    *,
+    since: Version = (1, 0),
+    query: type[msgspec.Struct] = NoQuery,
+) -> Operation:
+    """A GET of the Placement API: unknown parameters are a 400 at every version."""
+    return Operation(
+        name=policy,
+        method="GET",
+        path=path,
+        handler=handler,
+        policy=Policy(f"placement:{policy}", admin_or_service),
+        returns=returns,
+        query=query,
+        since=since,
+        strict_query=(1, 0),
+        summary=summary,
+    )
+
+
+_RP = "/resource_providers/{uuid}"
+
+PLACEMENT = (
+    Operation(
+        name="root",
+        method="GET",
+        path="//",
+        handler=names.root,
+        policy=Policy("placement:root", anyone),
+        returns=types.Versions,
+        public=True,
+        summary="The versions of the API.",
+    ),
+    _read(
+        "resource_providers:list",
+        "/resource_providers",
+        resource_providers.index,
+        types.ResourceProviders,
+        "Providers, all or those that match.",
+        query=types.ProvidersQuery,
+    ),
+    _read("resource_providers:show", _RP, resource_providers.show, types.ResourceProvider, "A provider."),
+    _read(
+        "resource_providers:inventories:list",
+        f"{_RP}/inventories",
+        resource_providers.inventories,
+        types.Inventories,
+        "What a provider has.",
+    ),
+    _read(
+        "resource_providers:inventories:show",
+        f"{_RP}/inventories/{{resource_class}}",
+        resource_providers.inventory,
+        types.OneInventory,
+        "What a provider has of one class.",
+    ),
+    _read(
+        "resource_providers:usages",
+        f"{_RP}/usages",
+        resource_providers.usages,
+        types.Usages,
+        "What is claimed of a provider.",
+    ),
+    _read(
+        "resource_providers:aggregates:list",
+        f"{_RP}/aggregates",
+        resource_providers.aggregates,
+        types.Aggregates,
+        "The aggregates of a provider.",
+        since=(1, 1),
+    ),
+    _read(
+        "resource_providers:traits:list",
+        f"{_RP}/traits",
+        resource_providers.traits,
+        types.ProviderTraits,
+        "The traits of a provider.",
+        since=(1, 6),
+    ),
+    _read(
+        "resource_providers:allocations:list",
+        f"{_RP}/allocations",
+        resource_providers.allocations,
+        types.ProviderAllocations,
+        "Who has what of a provider.",
+    ),
+    _read(
+        "allocations:list",
+        "/allocations/{consumer_uuid}",
+        allocations.show,
+        types.Allocations,
+        "What a consumer has.",
+    ),
+    _read(
+        "resource_classes:list",
+        "/resource_classes",
+        names.resource_classes,
+        types.ResourceClasses,
+        "Every resource class.",
+        since=(1, 2),
+    ),
+    _read(
+        "resource_classes:show",
+        "/resource_classes/{name}",
+        names.resource_class,
+        types.ResourceClass,
+        "A resource class.",
+        since=(1, 2),
+    ),
+    _read("traits:list", "/traits", names.traits, types.Traits, "Traits.", since=(1, 6), query=types.TraitsQuery),
+    _read("traits:show", "/traits/{name}", names.trait, None, "Whether a trait exists.", since=(1, 6)),
+)
+
+OPERATIONS: tuple[Operation, ...] = (*PLACEMENT, *NATIVE)

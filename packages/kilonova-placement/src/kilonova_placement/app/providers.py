@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 from kilonova_kit.errors import BadRequest, Conflict, NotFound
 
+from kilonova_placement.app.filters import ProviderFilter, matches
 from kilonova_placement.app.placement import PlacementApp
+from kilonova_placement.model.claims import Claim
 from kilonova_placement.model.providers import (
     Provider,
     ProviderChange,
@@ -17,6 +19,7 @@ from kilonova_placement.model.providers import (
     changed,
     described,
 )
+from kilonova_placement.store import claims as claim_store
 from kilonova_placement.store import providers as provider_store
 from kilonova_placement.store.providers import Mark
 
@@ -121,3 +124,27 @@ async def listed(app: PlacementApp) -> list[ProviderUse]:
     """Every provider, by name."""
     uses = await app.database.read(provider_store.load_all)
     return sorted(uses, key=lambda use: use.provider.name)
+
+
+async def filtered(app: PlacementApp, wanted: ProviderFilter) -> list[ProviderUse]:
+    """The providers that match, by name."""
+    return [use for use in await listed(app) if matches(use, wanted)]
+
+
+async def root_of(app: PlacementApp, provider_id: str | None) -> str | None:
+    """The root of a provider's tree; for one that does not exist its own id, which matches nothing."""
+    if provider_id is None:
+        return None
+    found = await app.database.read(lambda tx: provider_store.find_provider(tx, provider_id))
+    return found.root_id if found else provider_id
+
+
+async def with_claims(app: PlacementApp, provider_id: str) -> tuple[ProviderUse, list[Claim]]:
+    """A provider and the live claims on it. Raises NotFound."""
+    use = await get(app, provider_id)
+
+    def look(tx: Any) -> list[Claim]:
+        ids = provider_store.claims_on(tx, provider_id)
+        return list(claim_store.find_claims(tx, ids).values())
+
+    return use, await app.database.read(look)

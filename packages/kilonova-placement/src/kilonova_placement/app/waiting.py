@@ -78,9 +78,15 @@ def answer(waiting: Asked, existing: Mapping[str, Claim]) -> None:
     if len(claims) < len(found) or any(
         claim.owner != owner for claim, owner in zip(claims, waiting.question.owners, strict=True)
     ):
-        fail(waiting.future, Conflict("some of these claim ids are in use by another claim", kind="placement.claim_id_in_use"))
+        fail(
+            waiting.future,
+            Conflict("some of these claim ids are in use by another claim", kind="placement.claim_id_in_use"),
+        )
     elif any(claim.state is ClaimState.RELEASED for claim in claims):
-        fail(waiting.future, Conflict("this claim was released before; ask with a new id", kind="placement.claim_released"))
+        fail(
+            waiting.future,
+            Conflict("this claim was released before; ask with a new id", kind="placement.claim_released"),
+        )
     else:
         waiting.future.set_result(claims)
 

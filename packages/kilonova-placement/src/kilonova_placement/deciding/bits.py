@@ -39,8 +39,10 @@ class LabelSets:
             label for label, bit in self._bit.items() if int(self._words[bit // 64][row]) >> (bit % 64) & 1
         )
 
-    def knows(self, label: str) -> bool:
-        return label in self._bit
+    def in_use(self, rows: int) -> frozenset[str]:
+        """Labels that one of the first ``rows`` rows has."""
+        together = [int(np.bitwise_or.reduce(word[:rows])) if rows else 0 for word in self._words]
+        return frozenset(label for label, bit in self._bit.items() if together[bit // 64] >> (bit % 64) & 1)
 
     def keep_with_all(self, labels: Iterable[str], mask: Mask) -> None:
         """Take out of the mask every row that lacks one of the labels."""

@@ -183,6 +183,8 @@ class Index:
         self.open[row] = self.is_host[row] = False
         for columns in self.classes.values():
             columns.put(row, None, 0)
+        self.traits.put(row, ())
+        self.places.put(row, ())
         self.provider_ids[row] = self.names[row] = ""
         self._free_rows.append(row)
         self.hosts = len(self._row_of_host)
@@ -258,8 +260,16 @@ class Index:
         tree.pop(row, None)
         if row == root or not tree:
             del self._trees[root]
-            return
-        self._sum_tree(root)
+        elif set(tree) == {root}:
+            self._stand_alone(root, self._trees.pop(root)[root])
+        else:
+            self._sum_tree(root)
+
+    def _stand_alone(self, root: int, provider: Provider) -> None:
+        """The last part has gone: the host is an ordinary one again."""
+        for name, columns in self.classes.items():
+            columns.put(root, provider.inventories.get(name), int(columns.used[root]))
+        self.traits.put(root, provider.traits)
 
     def _sum_tree(self, root: int) -> None:
         tree = self._trees[root]

@@ -88,12 +88,10 @@ def used_of(tx: Connection, provider_id: str) -> dict[str, int]:
     return {resource_class: int(amount) for _, resource_class, amount in rows}
 
 
-def amounts_on(tx: Connection, provider_id: str) -> dict[str, dict[str, int]]:
-    """Claim id to amounts, for every live claim on a provider."""
-    found: dict[str, dict[str, int]] = {}
-    for row in tx.execute(select(claim_amounts).where(claim_amounts.c.provider_id == provider_id)):
-        found.setdefault(row.claim_id, {})[row.resource_class] = row.amount
-    return found
+def claims_on(tx: Connection, provider_id: str) -> list[str]:
+    """The ids of the live claims on a provider."""
+    query = select(claim_amounts.c.claim_id).where(claim_amounts.c.provider_id == provider_id)
+    return list(tx.scalars(query.distinct().order_by(claim_amounts.c.claim_id)))
 
 
 def save_provider(tx: Connection, provider: Provider, mark: Mark) -> None:

@@ -9,8 +9,8 @@ from kilonova_placement.deciding.constraints.check import Check, Miss, Rows, plu
 from kilonova_placement.deciding.index import Index
 from kilonova_placement.deciding.wanted import Wanted, WantedAmount
 
-#: How people say it: the unit, and of what.
-_SAID = {"MEMORY_MB": (" MB", "memory"), "DISK_GB": (" GB", "disk"), "VCPU": ("", "VCPU"), "PCPU": ("", "PCPU")}
+#: How people say it: the unit before the name, and the name.
+_SAID = {"MEMORY_MB": ("MB of ", "memory"), "DISK_GB": ("GB of ", "disk")}
 
 
 def amounts(wanted: Wanted, index: Index) -> list[Check]:
@@ -54,9 +54,9 @@ def _lacks(item: WantedAmount, rows: Rows, unit: str, what: str) -> Miss:
     if units.any():
         row = int(rows[int(np.argmax(units))])
         bounds = f"{columns.min_unit[row]} to {columns.max_unit[row]}, in steps of {columns.step_size[row]}"
-        return Miss(f"{verb} a way to give {item.amount}{unit} of {what} in one piece ({bounds})", row)
+        return Miss(f"{verb} a way to give {item.amount} {unit}{what} in one piece ({bounds})", row)
     nearest = int(np.argmin(short))
-    amount = f"{int(short[nearest])}{unit}"
+    amount = f"{int(short[nearest])} {unit}"
     if len(rows) == 1:
-        return Miss(f"lacks {amount} of {what}", int(rows[nearest]))
-    return Miss(f"lack {what}, the nearest by {amount}", int(rows[nearest]))
+        return Miss(f"lacks {amount}{what}", int(rows[nearest]))
+    return Miss(f"lack {what}, the nearest by {amount.removesuffix(' of ').strip()}", int(rows[nearest]))
