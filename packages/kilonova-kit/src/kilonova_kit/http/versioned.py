@@ -35,7 +35,7 @@ def until(major: int, minor: int) -> msgspec.Meta:
     return msgspec.Meta(extra={"until": (major, minor)})
 
 
-class Marked(msgspec.Struct):
+class Marked(msgspec.Struct, frozen=True):
     """A field that is marked, or has marked fields below it; ``name`` "*" stands for every item or value."""
 
     name: str
