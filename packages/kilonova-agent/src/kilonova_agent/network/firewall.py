@@ -82,10 +82,18 @@ def _forwarding(ports: Sequence[GuardedPort]) -> list[Json]:
     )
     for port in ports:
         rules = port.wiring.rules
-        table.chain(f"leave-{port.tap}", [*_allowances(rules, "egress", RETURN), [DROP]])
-        table.chain(f"reach-{port.tap}", [*_allowances(rules, "ingress", ACCEPT), [DROP]])
+        half = names.connection_half(port.wiring.port_id)
+        leave, reach = _mark_connection(half << 16, keep=0xFFFF), _mark_connection(half, keep=0xFFFF0000)
+        table.chain(f"leave-{port.tap}", [[leave], *_allowances(rules, "egress", RETURN), [DROP]])
+        table.chain(f"reach-{port.tap}", [[reach], *_allowances(rules, "ingress", ACCEPT), [DROP]])
     table.hook("forward", hook="forward", priority=0, rules=_forward(ports, [name for name, _ in zones]))
     return table.commands
+
+
+def _mark_connection(half: int, *, keep: int) -> Json:
+    """Write into one half of the connection's mark whom it left or reached, so that it can be ended with the port."""
+    mark = nft.conntrack("mark")
+    return nft.set_value(mark, {"|": [{"&": [mark, keep]}, half]})
 
 
 def _forward(ports: Sequence[GuardedPort], bridges: Sequence[str]) -> list[list[Json]]:

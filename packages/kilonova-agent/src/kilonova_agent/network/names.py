@@ -42,6 +42,11 @@ def packet_mark(port_id: str) -> int:
     return int(short(port_id, 8), 16) or 1
 
 
+def connection_half(port_id: str) -> int:
+    """16 bits that stand for the port in a connection's mark; never 0. Two ports may share them."""
+    return int(short(port_id, 4), 16) or 1
+
+
 def router_mac(network_id: str) -> str:
     """The gateway's address: from a locally administered range that no port gets."""
     digits = short(network_id, 8)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -63,6 +64,17 @@ class Namespaces:
         """Run ``work`` with this thread in the namespace."""
         with _entered(self.path(name)):
             return work()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold off the other agents that use this directory: what agents share is read and changed only in here."""
+        self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def inode(self, name: str) -> int:
         return self.path(name).stat().st_ino

@@ -125,20 +125,24 @@ class Routers:
     def ensure_outside(self) -> LinkRange:
         """Hold a range of link addresses and masquerade it; the same range as long as this agent has a network."""
         kept = self._records.link_range()
-        routes = self._outside.routes()
-        if kept is None:
-            cidr = uplinks.choose_range(self._own.tag, routes)
-            kept = LinkRange(cidr=cidr, forwarding_was=_forwarding_before())
-            self._records.keep_link_range(kept)
-        if kept.cidr not in {route.destination for route in routes}:
-            self._outside.add_blackhole(kept.cidr, names.ROUTE_PROTOCOL)
-            # The outside's rules and the blackhole come and go together; the rules also say, for the last agent
-            # on the machine that leaves, whether it forwarded packets before the first one came.
+        if kept is not None and self._holds(kept):
+            return kept
+        with self._namespaces.alone():
+            if kept is None:
+                cidr = uplinks.choose_range(self._own.tag, self._outside.routes())
+                kept = LinkRange(cidr=cidr, forwarding_was=_forwarding_before())
+                self._records.keep_link_range(kept)
+            # The rules also say, for the last agent on the machine that leaves, whether it forwarded packets before the
+            # first one came. The blackhole goes last: where it is, the rest is.
             comment = f"{_COMMENT}{kept.forwarding_was}"
             table = self._own.outside_table
             apply_rules(translation.outside_rules(table, kept.cidr, comment, enclosed=self._enclosed))
             write_setting(FORWARDING, "1")
+            self._outside.add_blackhole(kept.cidr, names.ROUTE_PROTOCOL)
         return kept
+
+    def _holds(self, kept: LinkRange) -> bool:
+        return kept.cidr in {route.destination for route in self._outside.routes()}
 
     def remove(self, network_id: str) -> None:
         """Remove a network's pieces; those that are gone already are no error."""
@@ -172,10 +176,11 @@ class Routers:
         kept = self._records.link_range()
         if kept is None:
             return
-        apply_rules(Table.removal("ip", self._own.outside_table))
         self._outside.remove_blackhole(kept.cidr, names.ROUTE_PROTOCOL)
-        if kept.forwarding_was == "0" and not _other_tables():
-            write_setting(FORWARDING, "0")
+        with self._namespaces.alone():
+            apply_rules(Table.removal("ip", self._own.outside_table))
+            if kept.forwarding_was == "0" and not _other_tables():
+                write_setting(FORWARDING, "0")
         self._records.forget_link_range()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from kilonova_messages.wishes import PortWiring
 
-from kilonova_agent.network import firewall, links, metadata_door, names
+from kilonova_agent.network import connections, firewall, links, metadata_door, names
 from kilonova_agent.network.dnsmasq import Dnsmasqs
 from kilonova_agent.network.names import Names
 from kilonova_agent.network.namespaces import Namespaces
@@ -50,7 +50,7 @@ class Wiring:
         self._own, self._records, self._namespaces = own, records, namespaces
         self._routers, self._dnsmasqs, self._doors = routers, dnsmasqs, doors
         self._run_directory, self._tap_owner = run_directory, tap_owner
-        self._guarded: object = None
+        self._guarded: list[tuple[firewall.GuardedPort, int]] | None = None
         self._door_inodes: dict[str, int] = {}
 
     def repair(self) -> None:
@@ -114,11 +114,14 @@ class Wiring:
         ]
         # A tap made anew under its old name has lost its chains, so the link's index is part of the state.
         state = [(port, present[port.tap]) for port in ports]
-        if state != self._guarded:
-            self._guarded = None
-            commands = firewall.hub_rules(ports)
-            self._namespaces.inside(self._own.hub, lambda: apply_rules(commands))
-            self._guarded = state
+        if state == self._guarded:
+            return
+        before, self._guarded = self._guarded or [], None
+        commands = firewall.hub_rules(ports)
+        self._namespaces.inside(self._own.hub, lambda: apply_rules(commands))
+        self._guarded = state
+        if fewer := connections.revoked([port for port, _ in before], ports):
+            self._namespaces.inside(self._own.hub, lambda: connections.end_connections(fewer))
 
     def remove_port(self, port_id: str) -> None:
         record = self._records.forget_port(port_id)

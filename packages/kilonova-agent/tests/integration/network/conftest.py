@@ -24,9 +24,23 @@ LISTEN = """
 import socket, sys
 server = socket.create_server(("", int(sys.argv[1])), family=getattr(socket, sys.argv[2]))
 print("listening", flush=True)
-while True:
+while sys.argv[3] == "hello":
     client, _ = server.accept()
     client.sendall(b"hello"); client.close()
+client, _ = server.accept()
+while heard := client.recv(100):
+    client.sendall(heard)
+"""
+TALK = """
+import socket, sys
+client = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2)
+print("ready", flush=True)
+for line in sys.stdin:
+    try:
+        client.sendall(line.strip().encode())
+        print(client.recv(100).decode(), flush=True)
+    except OSError as error:
+        print(type(error).__name__, flush=True)
 """
 CONNECT = """
 import socket, sys
@@ -76,6 +90,18 @@ def send(address, number, source=0):
     return (sys.executable, "-c", SEND, address, str(number), str(source))
 
 
+class Talk:
+    """One connection, kept open."""
+
+    def __init__(self, child):
+        self._child = child
+
+    def say(self, word):
+        self._child.stdin.write(f"{word}\n")
+        self._child.stdin.flush()
+        return self._child.stdout.readline().strip()
+
+
 class Guest:
     """A stand-in for a guest, on the tap of a port."""
 
@@ -86,7 +112,8 @@ class Guest:
         self._relay = self._start(self._launcher, [str(HERE / "stand_in.py"), tap, wiring.mac])
 
     def _start(self, prefix, arguments):
-        child = subprocess.Popen([*prefix, sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
+        pipe = subprocess.PIPE
+        child = subprocess.Popen([*prefix, sys.executable, *arguments], stdin=pipe, stdout=pipe, text=True)
         assert child.stdout.readline().strip() in ("ready", "listening")
         self._others.append(child)
         return child
@@ -110,8 +137,11 @@ class Guest:
         self.run("ip", "addr", "add", f"{address}/24", "dev", "eth0")
         self.run("ip", "route", "replace", "default", "via", SUBNET.gateway_ip)
 
-    def listen(self, number, family="AF_INET"):
-        self._start(self.inside, ["-c", LISTEN, str(number), family])
+    def listen(self, number, family="AF_INET", talk="hello"):
+        self._start(self.inside, ["-c", LISTEN, str(number), family, talk])
+
+    def talk(self, address, number):
+        return Talk(self._start(self.inside, ["-c", TALK, address, str(number)]))
 
     def hears(self, number, speak, patience=1.0):
         """What arrives by UDP at that port once ``speak`` was called."""
@@ -128,6 +158,7 @@ class Guest:
             child.kill()
             child.wait()
             child.stdout.close()
+            child.stdin.close()
 
 
 def connect(prefix, address, number, patience=5.0):
@@ -139,23 +170,22 @@ def output(*command):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def machine_state(tag):
+def machine_state(tag, directory):
     """What this machine has, line by line, without what other agents' names stand in."""
     commands = (
         "ip -o link show | cut -d' ' -f2",
         "ip route show table all",
         "ip netns list",
         "nft list tables",
-        "cat /proc/sys/net/ipv4/ip_forward",
         "ls /run",
-        "pgrep -a dnsmasq | grep -v defunct",
-        "pgrep -a sleep | grep -v defunct",
+        f"pgrep -a dnsmasq | grep -e {tag} -e {directory}",
+        "nft list tables | grep -q kilonova_ || cat /proc/sys/net/ipv4/ip_forward",
     )
     lines = []
     for command in commands:
         lines += subprocess.run(command, shell=True, capture_output=True, text=True, check=False).stdout.splitlines()
     foreign = re.compile(rf"kn-(?!{tag})[0-9a-f]{{8}}|knu(?!{tag[:4]})|kilonova_(?!{tag})|proto 75")
-    own = re.compile(rf"kn-{tag}|knu{tag[:4]}|kilonova_{tag}")
+    own = re.compile(rf"kn-{tag}|knu{tag[:4]}|kilonova_{tag}|{directory}")
     return sorted(line for line in lines if own.search(line) or not foreign.search(line))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from kilonova_agent.metadata.service import MetadataService
+from kilonova_agent.network import processes
 from kilonova_agent.network.errors import WiringFailed
 from kilonova_messages.wishes import AddressPair, FirewallRule, FixedIp, HostRoute, WiredSubnet
 
@@ -264,6 +265,19 @@ async def test_a_tap_that_someone_removed_is_made_again_with_its_guard(boot, net
     assert other.reaches("10.77.0.11", 22) == "TimeoutError"
 
 
+async def test_a_rule_taken_away_ends_the_connections_it_had_let_in(boot, network):
+    guest, other = await boot(port(1, rules=(EGRESS, SSH))), await boot(port(2))
+    guest.set_up()
+    other.set_up()
+    guest.listen(22, talk="echo")
+    talk = other.talk("10.77.0.11", 22)
+    assert talk.say("one") == "one"
+    await network.ensure_port("guest", port(1, rules=(SSH,)))
+    assert talk.say("two") == "two"
+    await network.ensure_port("guest", port(1, rules=()))
+    assert talk.say("three") == "TimeoutError"
+
+
 async def test_removing_a_port_twice_is_success(network):
     await network.ensure_port("guest", port(1))
     await network.remove_port(port(1).port_id)
@@ -272,23 +286,26 @@ async def test_removing_a_port_twice_is_success(network):
 
 
 async def test_the_last_port_takes_everything_along(network, tag, tmp_path):
-    before = stage.machine_state(tag)
+    before = stage.machine_state(tag, tmp_path)
     await network.ensure_port("guest", port(1))
     await network.ensure_port("guest", port(2, network="net-2"))
-    assert stage.machine_state(tag) != before
+    assert stage.machine_state(tag, tmp_path) != before
     await network.remove_port(port(1).port_id)
     await network.remove_port(port(2, network="net-2").port_id)
-    assert stage.machine_state(tag) == before
+    assert stage.machine_state(tag, tmp_path) == before
 
 
-async def test_tear_down_leaves_the_machine_as_it_was(make_network, tag, tmp_path):
-    before = stage.machine_state(tag)
+async def test_tear_down_leaves_the_machine_as_it_was(make_network, enclosed, tag, tmp_path):
+    before = stage.machine_state(tag, tmp_path)
     network = await make_network()
     for number in (1, 2):
         await network.ensure_port("guest", port(number, network=f"net-{number}"))
+    holder = processes.marked(tmp_path / "network" / "holder.pid")
+    assert (holder is not None) == enclosed
     os.kill(network.helper_pid, signal.SIGKILL)
     await network.tear_down()
-    assert stage.machine_state(tag) == before
+    assert holder is None or not processes.is_alive(holder)
+    assert stage.machine_state(tag, tmp_path) == before
     assert not (tmp_path / "network").exists()
 
 

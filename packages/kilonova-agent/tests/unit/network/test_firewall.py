@@ -4,6 +4,7 @@ import json
 
 import pytest
 from kilonova_agent.network import firewall, names
+from kilonova_agent.network.connections import revoked
 from kilonova_messages.wishes import AddressPair, FirewallRule, FixedIp, PortWiring
 
 MAC = "fa:16:3e:00:00:01"
@@ -132,8 +133,8 @@ def test_an_unrestricted_port_has_no_chain():
 def test_what_no_ingress_rule_allows_is_dropped():
     tap = names.tap("p1")
     found = chains(firewall.hub_rules([guarded(rules=(FirewallRule(direction="egress"),))]))
-    assert found["inet", f"reach-{tap}"] == [[{"drop": None}]]
-    assert found["inet", f"leave-{tap}"] == [[IPV4, {"return": None}], [{"drop": None}]]
+    assert found["inet", f"reach-{tap}"][1:] == [[{"drop": None}]]
+    assert found["inet", f"leave-{tap}"][1:] == [[IPV4, {"return": None}], [{"drop": None}]]
     assert found["netdev", f"allow-{tap}"] == []
 
 
@@ -184,3 +185,22 @@ def test_two_ports_that_share_a_mac_do_not_make_a_map_that_nftables_refuses():
 
 def test_the_link_local_address_of_a_mac_is_its_modified_eui_64():
     assert firewall.link_local(MAC) == "fe80::f816:3eff:fe00:1"
+
+
+def test_a_connection_carries_both_its_ports_in_its_mark():
+    found = chains(firewall.hub_rules([guarded()]))
+    half, tap = names.connection_half("p1"), names.tap("p1")
+    mark = {"ct": {"key": "mark"}}
+    for chain, keep, bits in (("leave", 0xFFFF, half << 16), ("reach", 0xFFFF0000, half)):
+        written = {"mangle": {"key": mark, "value": {"|": [{"&": [mark, keep]}, bits]}}}
+        assert found["inet", f"{chain}-{tap}"][0] == [written]
+
+
+def test_only_a_port_that_may_less_than_before_loses_its_connections():
+    rules = (FirewallRule(direction="ingress"), FirewallRule(direction="egress"))
+    before = [guarded(rules=rules)]
+    assert revoked(before, [guarded(rules=rules[::-1])]) == []
+    assert revoked([guarded(rules=rules[:1])], before) == []
+    assert revoked(before, [guarded(rules=rules[:1])]) == ["p1"]
+    assert revoked(before, [guarded(rules=rules, fixed_ips=())]) == ["p1"]
+    assert revoked(before, []) == ["p1"]
