@@ -70,7 +70,7 @@ class Edge:
 
     def _make_asgi(self) -> falcon.asgi.App[Any, Any]:
         application = falcon.asgi.App()
-        application.req_options.strip_url_path_trailing_slash = True
+        application.req_options.strip_url_path_trailing_slash = not self.service.strict_slashes
         application.add_error_handler(Exception, self._failed)
         by_path: dict[str, list[Operation]] = defaultdict(list)
         for operation in self.service.operations:

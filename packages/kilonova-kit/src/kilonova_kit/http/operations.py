@@ -138,3 +138,5 @@ class Service:
     microversions: Microversions | None = None
     changes: tuple[Change, ...] = ()
     rewrite: Callable[[str], str] | None = None
+    #: A path with a slash at its end is another path (a 404, as ``/v2/images/`` at glance), instead of the same one.
+    strict_slashes: bool = False

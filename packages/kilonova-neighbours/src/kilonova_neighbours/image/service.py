@@ -31,7 +31,14 @@ from kilonova_neighbours.image.store.tasks import TaskStore
 
 log = logging.getLogger(__name__)
 
-SERVICE = Service(name="image", prefix="/image", base_path="/v2", operations=OPERATIONS, faults=image_faults)
+SERVICE = Service(
+    name="image",
+    prefix="/image",
+    base_path="/v2",
+    operations=OPERATIONS,
+    faults=image_faults,
+    strict_slashes=True,
+)
 
 
 class ImageApp:

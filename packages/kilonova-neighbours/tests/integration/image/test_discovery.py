@@ -6,7 +6,7 @@ import pytest
 
 
 async def test_the_versions_are_listed(cloud):
-    for path, status in (("/", 300), ("/versions", 200), ("/v2/", 300)):
+    for path, status in (("/", 300), ("/versions", 200), ("/v2/", 300), ("/v2", 300)):
         reply = await cloud.ask("", "GET", path)
         assert reply.status == status
         versions = reply.json()["versions"]

@@ -184,3 +184,8 @@ async def test_a_deactivated_image_is_read_by_admins_only(cloud):
     assert (await cloud.ask("root", "GET", f"{path}/file")).body == b"data"
     assert (await cloud.ask("anna", "POST", f"{path}/actions/reactivate")).status == 204
     assert (await cloud.ask("ben", "GET", f"{path}/file")).body == b"data"
+
+
+async def test_an_image_without_an_id_is_not_the_list(cloud):
+    for method in ("GET", "DELETE"):
+        assert (await cloud.ask("anna", method, "/v2/images/")).status == 404

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kilonova_neighbours.image.service import SERVICE
 
-PUBLIC = {"choose_version", "list_versions", "show_version"}
+PUBLIC = {"choose_version", "list_versions", "show_version", "show_version_too"}
 
 #: Any token will do.
 ANY_TOKEN = {"show_schema", "show_metadef_schema", "show_import_methods", "list_stores"}

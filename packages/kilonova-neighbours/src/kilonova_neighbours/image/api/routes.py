@@ -33,6 +33,9 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(name="show_version", method="GET", path="/", handler=discovery.choices, policy=_DISCOVERY, public=True),
     Operation(
+        name="show_version_too", method="GET", path="//v2/", handler=discovery.choices, policy=_DISCOVERY, public=True
+    ),
+    Operation(
         name="show_schema",
         method="GET",
         path="/schemas/{name}",
