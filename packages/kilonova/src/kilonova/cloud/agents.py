@@ -15,10 +15,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import msgspec
 from kilonova_agent.settings import AgentSettings
 
-from kilonova.cloud.folder import CloudFolder, CloudState, write_private
+from kilonova.cloud.folder import CloudFolder, CloudState
 from kilonova.cloud.processes import ProcessNote, note_process, noted_process, send_signal, wait_gone
 
 log = logging.getLogger(__name__)
@@ -56,11 +55,14 @@ class AgentProcess:
         return found or self._start()
 
     def _start(self) -> ProcessNote:
-        config = self._folder.run / f"agent-{self.name}.config"
-        write_private(config, msgspec.json.encode(self._agents))
+        first = self._agents[0]
+        shared = ["--controller-url", first.controller_url, "--driver", first.driver]
+        if first.ca_file is not None:
+            shared += ["--ca-file", str(first.ca_file)]
+        folders = [word for agent in self._agents for word in ("--data", str(agent.data_dir))]
         with (self._folder.logs / f"agent-{self.name}.log").open("ab") as output:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "kilonova_agent", "--config", str(config)],
+                [sys.executable, "-m", "kilonova_agent", "run", *folders, *shared],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

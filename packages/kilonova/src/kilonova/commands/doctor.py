@@ -35,7 +35,7 @@ def command(folder: CloudFolder, no_probe: bool) -> None:
     table = Table("", "part", "what", "found", "how to mend it", box=None)
     for one in findings:
         mark = "[green]ok[/green]" if one.ok else "[red]missing[/red]" if one.needed else "[yellow]note[/yellow]"
-        table.add_row(mark, one.part, one.name, one.found, one.mend)
+        table.add_row(mark, one.part, one.name, one.found, "" if one.ok else one.mend)
     Console().print(table)
     if any(one.needed and not one.ok for one in findings):
         raise SystemExit(1)
