@@ -69,6 +69,10 @@ class Compute:
         """Something of this cell changed: carry it to the index."""
         self.carriers[cell.name].wake()
 
+    def unreachable_cells(self) -> frozenset[str]:
+        """The cells whose databases did not answer when they were last asked."""
+        return frozenset(name for name, carrier in self.carriers.items() if not carrier.reachable)
+
     async def announced(self, cell: Cell) -> None:
         """Wait until the index has what was committed, so that whoever asked sees it in lists."""
         await self.carriers[cell.name].flush()

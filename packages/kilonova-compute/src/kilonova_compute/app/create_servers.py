@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 from kilonova_kit.database import Connection
-from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound
+from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound, QuotaExceeded
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import new_uuid
 
@@ -63,6 +63,13 @@ class CreateWish(msgspec.Struct, frozen=True, kw_only=True):
     scheduler_hints: dict[str, list[str]] = {}
     admin_password: str = ""
     trusted_certs: tuple[str, ...] | None = None
+
+
+def check_metadata_count(compute: Compute, metadata: Mapping[str, str]) -> None:
+    """Raise QuotaExceeded for more items than a server may have."""
+    most = compute.limits.metadata_items
+    if 0 <= most < len(metadata):
+        raise QuotaExceeded(f"Maximum number of metadata items exceeds {most}")
 
 
 async def create(compute: Compute, identity: Identity, wish: CreateWish, request_id: str) -> list[Server]:

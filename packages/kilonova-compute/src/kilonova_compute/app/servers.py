@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from kilonova_kit.database import Connection
-from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound, QuotaExceeded
+from kilonova_kit.errors import BadRequest, Conflict, NotFound, QuotaExceeded
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import new_uuid
 
@@ -42,6 +42,14 @@ async def find(compute: Compute, identity: Identity, server_id: str, *, deleted:
     cell = await cell_of(compute, server_id)
     server = None if cell is None else await cell.database.read(lambda tx: store.find(tx, server_id))
     if server is None or (server.deleted and not deleted) or not _may_see(identity, server):
+        raise NotFound(f"Instance {server_id} could not be found.")
+    return server
+
+
+async def find_in_index(compute: Compute, identity: Identity, server_id: str) -> Server:
+    """The server as lists know it, while its cell is away. Raises NotFound."""
+    server = await compute.cells.database.read(lambda tx: index_store.find(tx, server_id))
+    if server is None or server.deleted or not _may_see(identity, server):
         raise NotFound(f"Instance {server_id} could not be found.")
     return server
 
@@ -89,13 +97,21 @@ def check_unlocked(identity: Identity, server: Server) -> None:
         raise Conflict(f"Instance {server.id} is locked")
 
 
+def locker_of(identity: Identity, server: Server) -> str:
+    """As what somebody locks: as the owner from within the project, else as an administrator."""
+    return "owner" if identity.project_id == server.project_id else "admin"
+
+
 async def set_locked(
     compute: Compute, identity: Identity, server: Server, locked: bool, reason: str | None, request_id: str
 ) -> None:
-    """Lock or unlock. Only an administrator opens what an administrator has locked."""
-    by = "owner" if identity.project_id == server.project_id and not identity.is_admin else "admin"
-    if not locked and server.locked_by == "admin" and not identity.is_admin:
-        raise Forbidden("Policy doesn't allow os_compute_api:os-lock-server:unlock:unlock_override to be performed.")
+    """Lock or unlock; whether the caller may open another's lock is asked in ``api``.
+
+    An owner's lock leaves an administrator's in place.
+    """
+    by = locker_of(identity, server)
+    if locked and server.locked_by == "admin" and by == "owner":
+        return
     cell, now = compute.cells.get(server.cell), compute.clock()
     closed = new_record(compute, identity, server, "lock" if locked else "unlock", request_id, {})
     closed = msgspec.structs.replace(closed, state=ActionState.FINISHED, finished_at=now)
@@ -168,6 +184,8 @@ def _check_state(server: Server, verb: str, when: frozenset[VmState], task_free:
     word = _PUBLIC_VERBS.get(verb, verb)
     if server.vm_state not in when:
         raise Conflict(f"Cannot '{word}' instance {server.id} while it is in vm_state {server.vm_state.value}")
+    if server.launched_at is None:  # it never ran: there is no guest to act upon
+        raise Conflict(f"Cannot '{word}' instance {server.id} while it is in launched_at None")
     if task_free and server.task_state is not None:
         raise Conflict(f"Cannot '{word}' instance {server.id} while it is in task_state {server.task_state.value}")
 
@@ -272,10 +290,19 @@ async def actions_of(
     *,
     since: float | None = None,
     before: float | None = None,
+    marker: str | None = None,
+    limit: int | None = None,
 ) -> list[ActionRecord]:
-    """The newest first."""
-    database = compute.cells.get(server.cell).database
-    return await database.read(lambda tx: action_store.of_server(tx, server.id, since=since, before=before))
+    """The newest first; those after the one of the request ``marker``. Raises BadRequest for an unknown marker."""
+
+    def read(tx: Connection) -> list[ActionRecord]:
+        start = None if marker is None else action_store.by_request(tx, server.id, marker)
+        if marker is not None and start is None:
+            raise BadRequest(f"Marker {marker} could not be found.")
+        moment = start.started_at if start else None
+        return action_store.of_server(tx, server.id, since=since, before=before, marker=moment, limit=limit)
+
+    return await compute.cells.get(server.cell).database.read(read)
 
 
 async def action_with_lines(compute: Compute, server: Server, request_id: str) -> tuple[ActionRecord, list[Any]]:

@@ -29,6 +29,8 @@ class IndexCarrier:
         self._wake = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
+        #: Whether the cell's database answered when it was last asked.
+        self.reachable = True
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"index-{self._cell.name}")
@@ -76,7 +78,12 @@ class IndexCarrier:
 
     async def _carry(self) -> bool:
         """One batch; whether there may be more."""
-        numbers, servers = await self._cell.database.read(lambda tx: store.announced(tx, _BATCH))
+        try:
+            numbers, servers = await self._cell.database.read(lambda tx: store.announced(tx, _BATCH))
+        except Unavailable:
+            self.reachable = False
+            raise
+        self.reachable = True
         if not numbers:
             return False
         await self._index.write(lambda tx: _enter(tx, servers))

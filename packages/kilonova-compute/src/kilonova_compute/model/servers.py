@@ -14,6 +14,7 @@ power reconciler change them, each in one transaction with the action's own rows
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 import msgspec
 
@@ -203,3 +204,42 @@ def status_of(vm_state: VmState, task_state: TaskState | None) -> str:
     """The public status, in capitals."""
     usual, while_doing = _STATUS[vm_state]
     return usual if task_state is None else while_doing.get(task_state, usual)
+
+
+#: Statuses that the API knows and no server here is in.
+_OTHER_STATUSES = frozenset(
+    [
+        "MIGRATING",
+        "PASSWORD",
+        "REBUILD",
+        "RESCUE",
+        "RESIZE",
+        "REVERT_RESIZE",
+        "SHELVED",
+        "SHELVED_OFFLOADED",
+        "SOFT_DELETED",
+        "SUSPENDED",
+        "VERIFY_RESIZE",
+    ]
+)
+
+
+def all_statuses() -> frozenset[str]:
+    """Every public status that a list may be asked for."""
+    own = {status for usual, doing in _STATUS.values() for status in (usual, *doing.values())}
+    return _OTHER_STATUSES | own
+
+
+def states_of_status(statuses: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """The vm states, and the task states if they matter, behind public statuses."""
+    wanted, vm_states, task_states, any_task = set(statuses), dict[str, None](), dict[str, None](), False
+    for vm_state, (usual, doing) in _STATUS.items():
+        for status, task in [(usual, None), *((status, task) for task, status in doing.items())]:
+            if status not in wanted:
+                continue
+            vm_states[vm_state.value] = None
+            if task is None:
+                any_task = True
+            else:
+                task_states[task.value] = None
+    return tuple(vm_states), None if any_task or not vm_states else tuple(task_states)

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from kilonova_kit.http.operations import Change
 
-CHANGES: tuple[Change, ...] = ()
+from kilonova_compute.api.changes import v2_75
+
+CHANGES: tuple[Change, ...] = (v2_75.CHANGE,)

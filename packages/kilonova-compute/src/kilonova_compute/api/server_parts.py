@@ -1,0 +1,142 @@
+"""Small things that hang on a server: its interfaces, security groups, password, volumes, topology, migrations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from kilonova_kit.errors import NotFound, NotImplementedHere
+from kilonova_kit.http.operations import Answer, Call, NoQuery
+
+from kilonova_compute.api.servers import found
+from kilonova_compute.app import server_interfaces, server_security_groups
+from kilonova_compute.app.compute import Compute
+from kilonova_compute.external.network import Port
+
+NoBody = Call[Compute, None, NoQuery]
+
+
+# --- interfaces
+
+
+async def interfaces(call: NoBody) -> dict[str, Any]:
+    ports = await server_interfaces.listed(call.app, await found(call))
+    return {"interfaceAttachments": [_interface(port, call) for port in ports]}
+
+
+async def interface(call: NoBody) -> dict[str, Any]:
+    server, port_id = await found(call), call.path["port_id"]
+    for port in await server_interfaces.listed(call.app, server):
+        if port.id == port_id:
+            return {"interfaceAttachment": _interface(port, call)}
+    raise NotFound(f"Instance {server.id} does not have a port with id {port_id}")
+
+
+def _interface(port: Port, call: NoBody) -> dict[str, Any]:
+    view: dict[str, Any] = {
+        "port_state": port.status,
+        "port_id": port.id,
+        "net_id": port.network_id,
+        "mac_addr": port.mac_address,
+        "fixed_ips": [{"subnet_id": ip["subnet_id"], "ip_address": ip["ip_address"]} for ip in port.fixed_ips],
+    }
+    return {**view, "tag": None} if call.version >= (2, 70) else view
+
+
+async def not_here(call: Call[Compute, Any, NoQuery]) -> Answer:
+    """Says so only to those whose server it is."""
+    await found(call)
+    raise NotImplementedHere("This operation is not implemented by this cloud yet.")
+
+
+# --- security groups
+
+
+async def security_groups(call: NoBody) -> dict[str, Any]:
+    groups = await server_security_groups.listed(call.app, await found(call))
+    return {"security_groups": [_group(group) for group in groups]}
+
+
+def _group(group: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": group["id"],
+        "name": group["name"],
+        "description": group.get("description") or "",
+        "tenant_id": group["project_id"],
+        "rules": [_rule(rule) for rule in group.get("security_group_rules", ()) if rule["direction"] == "ingress"],
+    }
+
+
+def _rule(rule: dict[str, Any]) -> dict[str, Any]:
+    prefix = rule.get("remote_ip_prefix")
+    anywhere = "::/0" if rule["ethertype"] == "IPv6" else "0.0.0.0/0"
+    remote = rule.get("remote_group_id")
+    return {
+        "id": rule["id"],
+        "parent_group_id": rule["security_group_id"],
+        "ip_protocol": rule["protocol"],
+        "from_port": -1 if rule["port_range_min"] is None else rule["port_range_min"],
+        "to_port": -1 if rule["port_range_max"] is None else rule["port_range_max"],
+        "ip_range": {} if remote else {"cidr": prefix or anywhere},
+        "group": {"name": remote, "tenant_id": rule["project_id"]} if remote else {},
+    }
+
+
+# --- password, volumes, topology, migrations
+
+
+async def password(call: NoBody) -> dict[str, str]:
+    """Guests that post a password to the metadata service are not served yet: it is empty."""
+    await found(call)
+    return {"password": ""}
+
+
+async def clear_password(call: NoBody) -> Answer:
+    await found(call)
+    return Answer(status=204)
+
+
+async def volumes(call: NoBody) -> dict[str, list[Any]]:
+    await found(call)
+    return {"volumeAttachments": []}
+
+
+async def volume(call: NoBody) -> dict[str, Any]:
+    server = await found(call)
+    raise NotFound(f"Instance {server.id} is not attached to volume {call.path['volume_id']}")
+
+
+async def topology(call: NoBody) -> dict[str, Any]:
+    await found(call)
+    return {"nodes": [], "pagesize_kb": None}
+
+
+async def migrations(call: NoBody) -> dict[str, list[Any]]:
+    await found(call)
+    return {"migrations": []}
+
+
+async def migration(call: NoBody) -> dict[str, Any]:
+    server = await found(call)
+    raise NotFound(f"In-progress live migration {call.path['migration_id']} is not found for server {server.id}.")
+
+
+class MigrationQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What the list of migrations may be narrowed by; there are none yet."""
+
+    hidden: list[str] = []
+    host: list[str] = []
+    instance_uuid: list[str] = []
+    source_compute: list[str] = []
+    status: list[str] = []
+    migration_type: list[str] = []
+    limit: list[str] = []
+    marker: list[str] = []
+    changes_since: list[str] = msgspec.field(name="changes-since", default_factory=list)
+    changes_before: list[str] = msgspec.field(name="changes-before", default_factory=list)
+    user_id: list[str] = []
+    project_id: list[str] = []
+
+
+async def all_migrations(call: Call[Compute, None, MigrationQuery]) -> dict[str, list[Any]]:
+    return {"migrations": []}

@@ -1,0 +1,172 @@
+"""Servers: listed, shown, changed, deleted. Creation is in ``create_servers.py``, actions in ``server_actions.py``."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from kilonova_kit.errors import Conflict, Unavailable
+from kilonova_kit.http.operations import Answer, Call, NoQuery
+from kilonova_kit.http.paging import next_link
+from msgspec import UNSET
+
+from kilonova_compute.api import policies, server_views, versions
+from kilonova_compute.api.server_filters import Asked, asked_of
+from kilonova_compute.api.types.server_filters import ServerQuery
+from kilonova_compute.api.types.servers import (
+    BriefServerList,
+    Link,
+    PartialServerList,
+    ServerAnswer,
+    ServerChange,
+    ServerList,
+    UnreachableAnswer,
+    UpdateServer,
+)
+from kilonova_compute.api.types.values import check_address, check_short_hostname, invalid
+from kilonova_compute.app import servers as app
+from kilonova_compute.app.compute import Compute
+from kilonova_compute.model.servers import Server
+
+ListCall = Call[Compute, None, ServerQuery]
+ServerCall = Call[Compute, None, NoQuery]
+
+
+async def found(call: Call[Compute, Any, Any], *, deleted: bool = False) -> Server:
+    """The server that the URL names. Raises NotFound."""
+    return await app.find(call.app, call.identity, call.path["server_id"], deleted=deleted)
+
+
+# --- lists
+
+
+async def index(call: ListCall) -> BriefServerList | PartialServerList:
+    asked = _asked(call)
+    if asked.all_projects:
+        call.enforce(policies.LIST_ALL_PROJECTS)
+    servers, links = await _page(call, asked)
+    sight = server_views.sight_of(call)
+    if dark := _dark_cells(call, asked):
+        shown = [
+            server_views.unreachable_brief(server, sight) if server.cell in dark else server_views.brief(server, sight)
+            for server in servers
+        ]
+        return PartialServerList(servers=shown, servers_links=links)
+    return BriefServerList(servers=[server_views.brief(server, sight) for server in servers], servers_links=links)
+
+
+async def detail(call: ListCall) -> ServerList | PartialServerList:
+    asked = _asked(call)
+    if asked.all_projects:
+        call.enforce(policies.DETAIL_ALL_PROJECTS)
+    servers, links = await _page(call, asked)
+    sight = server_views.sight_of(call)
+    if dark := _dark_cells(call, asked):
+        shown = [
+            server_views.unreachable_detailed(server, sight)
+            if server.cell in dark
+            else server_views.detailed(server, sight)
+            for server in servers
+        ]
+        return PartialServerList(servers=shown, servers_links=links)
+    return ServerList(servers=[server_views.detailed(server, sight) for server in servers], servers_links=links)
+
+
+def _asked(call: ListCall) -> Asked:
+    return asked_of(call.query, call.identity, call.version, call.may(policies.ALL_FILTERS))
+
+
+def _dark_cells(call: ListCall, asked: Asked) -> frozenset[str]:
+    """The cells that are down, where the answer may say so: from 2.69 on, in lists that nothing narrows."""
+    if call.version < versions.PARTIAL_RESULTS or not asked.plain:
+        return frozenset()
+    return call.app.unreachable_cells()
+
+
+async def _page(call: ListCall, asked: Asked) -> tuple[list[Server], list[Link]]:
+    """A page, with a link to the next one where this one is full."""
+    size = _page_size(call)
+    if asked.nothing or size == 0:
+        return [], []
+    marker = call.query.marker[-1] if call.query.marker else None
+    servers = (await app.listed(call.app, asked.filter, asked.order, marker, size))[:size]
+    if len(servers) < size:
+        return servers, []
+    pairs = parse_qsl(call.request.query_string, keep_blank_values=True)
+    return servers, next_link(call.own_url, pairs, servers[-1].id)
+
+
+def _page_size(call: ListCall) -> int:
+    if not call.query.limit:
+        return call.app.page_limit
+    text = call.query.limit[-1]
+    if not text.isdecimal():
+        raise invalid("limit", text, f"'{text}' does not match '^[0-9]*$'")
+    return min(int(text), call.app.page_limit)
+
+
+# --- one server
+
+
+async def show(call: ServerCall) -> ServerAnswer | UnreachableAnswer:
+    try:
+        server = await found(call)
+    except Unavailable:
+        if call.version < versions.PARTIAL_RESULTS:
+            raise
+        known = await app.find_in_index(call.app, call.identity, call.path["server_id"])
+        return UnreachableAnswer(server=server_views.unreachable_shown(known, server_views.sight_of(call)))
+    return ServerAnswer(server=server_views.detailed(server, server_views.sight_of(call), groups=[]))
+
+
+async def update(call: Call[Compute, UpdateServer, NoQuery]) -> ServerAnswer:
+    wanted, server = call.body.server, await found(call)
+    changes = _changes(wanted, call)
+
+    def how(before: Server) -> Server:
+        if wanted.pinned_zone is not UNSET:
+            _check_pin(before, wanted.pinned_zone)
+        return msgspec.structs.replace(before, **changes)
+
+    server = await app.change(call.app, server, how)
+    return ServerAnswer(server=server_views.detailed(server, server_views.sight_of(call), groups=[]))
+
+
+def _changes(wanted: ServerChange, call: Call[Compute, UpdateServer, NoQuery]) -> dict[str, Any]:
+    if wanted.hostname is not UNSET and call.version < versions.FQDN:
+        check_short_hostname(wanted.hostname)
+    if wanted.access_ipv4 is not UNSET:
+        check_address("accessIPv4", wanted.access_ipv4, 4)
+    if wanted.access_ipv6 is not UNSET:
+        check_address("accessIPv6", wanted.access_ipv6, 6)
+    given = {
+        "name": wanted.name,
+        "disk_config": wanted.disk_config,
+        "access_ip_v4": wanted.access_ipv4,
+        "access_ip_v6": wanted.access_ipv6,
+        "description": wanted.description,
+        "hostname": wanted.hostname,
+        "wanted_zone": wanted.pinned_zone,
+    }
+    return {name: value for name, value in given.items() if value is not UNSET}
+
+
+def _check_pin(server: Server, zone: str | None) -> None:
+    """A zone may be let go, or kept where the server is; a server does not move by being pinned."""
+    if zone is None or zone == server.wanted_zone:
+        return
+    if server.wanted_zone is not None:
+        raise Conflict(
+            "Cannot change pinned availability zone directly. Unpin first by setting pinned_availability_zone to null."
+        )
+    if zone != server.availability_zone:
+        raise Conflict(
+            f"Server can only be pinned to its current availability zone '{server.availability_zone}', "
+            f"but '{zone}' was requested."
+        )
+
+
+async def delete(call: ServerCall) -> Answer:
+    await app.delete(call.app, call.identity, await found(call), call.request_id)
+    return Answer(status=204)

@@ -1,0 +1,13 @@
+"""The ports of a server, as the network service has them."""
+
+from __future__ import annotations
+
+from kilonova_compute.app.compute import Compute
+from kilonova_compute.external.network import Port
+from kilonova_compute.model.servers import Server
+
+
+async def listed(compute: Compute, server: Server) -> list[Port]:
+    """In the order of the server's addresses."""
+    order = {address.port_id: place for place, address in reversed(list(enumerate(server.addresses)))}
+    return sorted(await compute.network.ports_of(server.id), key=lambda port: order.get(port.id, len(order)))
