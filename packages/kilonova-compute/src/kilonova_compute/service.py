@@ -22,6 +22,7 @@ from kilonova_compute.actions.steps import Services
 from kilonova_compute.agents.reports import Reports
 from kilonova_compute.agents.requests import HostLink
 from kilonova_compute.app.compute import Admission, Compute, Limits
+from kilonova_compute.app.flavors import bootstrap_flavors
 from kilonova_compute.app.host_images import ImageTickets
 from kilonova_compute.cells.cells import Cell, Cells
 from kilonova_compute.cells.index import IndexCarrier
@@ -84,6 +85,7 @@ class ComputeApp:
             self._carriers[cell.name] = IndexCarrier(cell, cells.database)
             self._carriers[cell.name].start()
         self.compute = self._compose(cells)
+        await bootstrap_flavors(self.compute)
         lost_hosts = LostHosts(self.compute)
         await Reports(self._bus, HostReports(self.compute)).start(tuple(cell.name for cell in cells.with_hosts()))
         self._start_reconcilers(lost_hosts)

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from kilonova_kit.http.operations import Operation
 
-OPERATIONS: tuple[Operation, ...] = ()
+from kilonova_compute.api import flavor_routes
+
+OPERATIONS: tuple[Operation, ...] = (*flavor_routes.OPERATIONS,)

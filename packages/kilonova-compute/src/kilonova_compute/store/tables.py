@@ -100,6 +100,57 @@ requests = Table(
     Column("record", Json, nullable=False),
 )
 
+#: What is done once in a cloud's life, and never again.
+done_once = Table("done_once", GLOBAL, Column("name", String(64), primary_key=True))
+
+flavors = Table(
+    "flavors",
+    GLOBAL,
+    Column("number", _SERIAL, primary_key=True, autoincrement=True),
+    Column("flavor_id", String(255), nullable=False, unique=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("record", Text, nullable=False),
+)
+
+key_pairs = Table(
+    "key_pairs",
+    GLOBAL,
+    Column("number", _SERIAL, primary_key=True, autoincrement=True),
+    Column("user_id", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("fingerprint", String(255), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("uq_key_pairs_name", "user_id", "name", unique=True),
+)
+
+quotas = Table(
+    "quotas",
+    GLOBAL,
+    Column("scope", String(16), primary_key=True),  # "project", "user" (of a project) or "class"
+    Column("owner", String(255), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+
+aggregates = Table(
+    "aggregates",
+    GLOBAL,
+    Column("number", _SERIAL, primary_key=True, autoincrement=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("record", Text, nullable=False),
+)
+
+server_groups = Table(
+    "server_groups",
+    GLOBAL,
+    Column("number", _SERIAL, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("project_id", String(64), nullable=False, index=True),
+    Column("record", Text, nullable=False),
+)
+
 servers = Table(
     "servers",
     CELL,

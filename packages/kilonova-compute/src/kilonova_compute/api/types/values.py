@@ -55,6 +55,15 @@ def as_positive(field: str, value: int | str) -> int:
     return number
 
 
+def whole_text(name: str, text: str) -> int:
+    """A query parameter that is a whole number. Raises BadRequest."""
+    if not re.fullmatch(r"[0-9]+", text):
+        raise BadRequest(
+            f"Invalid input for query parameters {name}. Value: {text}. '{text}' does not match '^[0-9]*$'"
+        )
+    return int(text)
+
+
 def check_uuid(field: str, value: str) -> str:
     if not is_uuid_like(value):
         raise invalid(field, value, f"'{value}' is not a 'uuid'")
