@@ -188,7 +188,7 @@ async def test_devices_are_counted_over_a_tree(placement, make):
         await placement.client.put_provider(make.provider_id(number), part)
     asked = make.request(devices=(DeviceWish(resource_class="PGPU", count=6),))
     (claim,) = await placement.client.claim(asked, [make.owner("a")], ["c1"])
-    assert claim.host == "h1"
+    assert (claim.host, claim.host_id) == ("h1", make.provider_id(1))
     assert sorted(part.amounts.get("PGPU", 0) for part in claim.providers) == [0, 2, 4]
     with pytest.raises(Refused, match="lacks 4 PGPU"):
         await placement.client.claim(asked, [make.owner("b")], ["c2"])

@@ -50,6 +50,7 @@ _MOST_IN_ROUND = 256
 _MOST_ROUNDS = 50
 #: Rows of the change feed read at once.
 _MOST_CHANGES = 10_000
+_AWAY = "placement is starting or shutting down: try again"
 
 
 class Ledger:
@@ -80,22 +81,21 @@ class Ledger:
             return
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        everyone: list[Waiting] = [*self._asked, *self._changes, *self._releases]
-        for waiting in everyone:
-            fail(waiting.future, Unavailable("placement is shutting down"))
+        self._task = None
+        _tell([*self._asked, *self._changes, *self._releases], Unavailable(_AWAY))
 
     # --- what others ask
 
     async def claim(self, question: Question) -> tuple[Claim, ...]:
         """Choose and hold. Raises Refused, Conflict (ids in use), Unavailable."""
-        asked = Asked(question, asyncio.get_running_loop().create_future())
+        asked = Asked(question, self._future())
         self._asked.append(asked)
         self._wake.set()
         return await asked.future
 
     async def release(self, claim_ids: Sequence[str], by: float | None = None) -> set[str]:
         """Let claims go; say which were live."""
-        release = Release(claim_ids, by, asyncio.get_running_loop().create_future())
+        release = Release(claim_ids, by, self._future())
         self._releases.append(release)
         self._wake.set()
         return await release.future
@@ -103,10 +103,16 @@ class Ledger:
     async def change(self, transaction: Callable[[Any, Mark], T], touched: Iterable[str]) -> T:
         """Run a transaction about providers, then look at them again. Raises what it raises."""
         mark = Mark(self._writer, self._clock())
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[T] = self._future()
         self._changes.append(Change(lambda tx: transaction(tx, mark), frozenset(touched), future))
         self._wake.set()
         return await future
+
+    def _future(self) -> asyncio.Future[Any]:
+        """What whoever asks waits for. Raises Unavailable when no round will come."""
+        if self.missing():
+            raise Unavailable(_AWAY)
+        return asyncio.get_running_loop().create_future()
 
     def follow(self) -> None:
         """A hint: other processes may have changed something. Read the feed soon."""
@@ -137,11 +143,12 @@ class Ledger:
             try:
                 async with self._between_rounds:
                     await self._round(asked, releases, changes)
+            except asyncio.CancelledError:
+                _tell([*asked, *releases, *changes], Unavailable(_AWAY))
+                raise
             except Exception as error:
-                log.error("a round of claims failed", exc_info=error)
-                everyone: list[Waiting] = [*asked, *releases, *changes]
-                for waiting in everyone:
-                    fail(waiting.future, error)
+                log.exception("a round of claims failed")
+                _tell([*asked, *releases, *changes], error)
 
     async def _round(self, asked: list[Asked], releases: list[Release], changes: list[Change[Any]]) -> None:
         await self._run_changes(changes)
@@ -228,6 +235,7 @@ class Ledger:
             claim_id=claim_id,
             owner=owner,
             state=ClaimState.HELD,
+            host_id=index.provider_ids[placement.root],
             host=index.names[placement.root],
             cell=index.cell_name(placement.root),
             providers=tuple(ClaimedAmounts(provider_id=key, amounts=value) for key, value in sorted(amounts.items())),
@@ -249,9 +257,7 @@ class Ledger:
                 self.index.give(waiting.parts)
             if not isinstance(error, Unavailable):
                 raise
-            told: list[Waiting] = [*decided, *releases]
-            for one in told:
-                fail(one.future, error)
+            _tell([*decided, *releases], error)
             return
         changed_elsewhere = self._apply(decided, outcome)
         await self._settled(decided, lambda: self.reread(changed_elsewhere))
@@ -345,3 +351,8 @@ class Ledger:
         for provider_id in wanted - {use.provider.provider_id for use in uses}:
             self.index.drop(provider_id)
         self.index.show(uses)
+
+
+def _tell(everyone: Iterable[Waiting], error: BaseException) -> None:
+    for waiting in everyone:
+        fail(waiting.future, error)

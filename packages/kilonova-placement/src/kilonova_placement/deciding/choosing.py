@@ -99,7 +99,7 @@ def _score(wanted: Wanted, index: Index, mask: Mask, multipliers: Multipliers) -
         score = weight if score is None else np.add(score, weight, out=score)
     if score is None:
         score = np.zeros(index.rows, np.float64)
-    score[~mask] = -np.inf
+    np.copyto(score, -np.inf, where=~mask)
     return score
 
 

@@ -20,6 +20,7 @@ from kilonova_placement.deciding.bits import LabelSets, Mask, grown
 from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
 
 Amounts = NDArray[np.int64]
+_NO_BOUND = 2**62
 
 
 class Part(NamedTuple):
@@ -31,7 +32,7 @@ class Part(NamedTuple):
 
 
 class ClassColumns:
-    """One resource class over all rows. ``largest_*`` are bounds that let most checks be skipped."""
+    """One resource class over all rows. The ``largest`` and ``smallest`` are bounds that let most checks be skipped."""
 
     def __init__(self, rows: int) -> None:
         self.capacity: Amounts = np.zeros(rows, np.int64)
@@ -41,6 +42,7 @@ class ClassColumns:
         self.max_unit: Amounts = np.zeros(rows, np.int64)
         self.step_size: Amounts = np.ones(rows, np.int64)
         self.largest_min = self.largest_step = self.largest_capacity = 1
+        self.smallest_max = _NO_BOUND
 
     def grow(self, rows: int) -> None:
         for name in ("capacity", "used", "free", "min_unit", "max_unit", "step_size"):
@@ -56,10 +58,12 @@ class ClassColumns:
     def set_units(self, row: int, inventories: list[Inventory]) -> None:
         """What one claim may ask of this row; of a tree, the loosest of its providers (spreading looks closer)."""
         self.min_unit[row] = smallest = min((inventory.min_unit for inventory in inventories), default=0)
-        self.max_unit[row] = max((inventory.largest_claim for inventory in inventories), default=0)
+        self.max_unit[row] = largest = max((inventory.largest_claim for inventory in inventories), default=0)
         self.step_size[row] = step = inventories[0].step_size if len(inventories) == 1 else 1
         self.largest_min = max(self.largest_min, smallest)
         self.largest_step = max(self.largest_step, step)
+        if inventories:
+            self.smallest_max = min(self.smallest_max, largest)
 
 
 class Index:

@@ -47,13 +47,17 @@ class ClaimedAmounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """``host`` and ``cell`` are those of the tree the amounts come from. ``expires_at``: seconds since the epoch."""
+    """``host_id``, ``host`` and ``cell`` are those of the host whose tree gives the amounts.
+
+    ``expires_at``: seconds since the epoch, None for a claim that is not held.
+    """
 
     claim_id: str
     owner: Owner
     state: ClaimState
     host: str
     cell: str
+    host_id: str = ""
     generation: int = 1
     providers: tuple[ClaimedAmounts, ...] = ()
     expires_at: float | None = None

@@ -91,6 +91,7 @@ def _claim(row: Row[Any], amounts: dict[str, dict[str, int]]) -> Claim:
         claim_id=row.claim_id,
         owner=Owner(name=row.owner, project_id=row.project_id, user_id=row.user_id),
         state=ClaimState(row.state),
+        host_id=row.host_id,
         host=row.host,
         cell=row.cell,
         generation=row.generation,

@@ -132,6 +132,7 @@ def _row(claim: Claim) -> dict[str, Any]:
         "user_id": claim.owner.user_id,
         "state": claim.state,
         "generation": claim.generation,
+        "host_id": claim.host_id,
         "host": claim.host,
         "cell": claim.cell,
         "expires_at": claim.expires_at,

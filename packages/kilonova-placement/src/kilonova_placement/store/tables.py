@@ -43,6 +43,7 @@ claims = Table(
     Column("user_id", String(255), nullable=False),
     Column("state", String(16), nullable=False),
     Column("generation", Integer, nullable=False),
+    Column("host_id", String(36), nullable=False, server_default=""),
     Column("host", String(200), nullable=False),
     Column("cell", String(255), nullable=False),
     Column("expires_at", Float),

@@ -37,7 +37,8 @@ def _narrow(item: WantedAmount, mask: Mask) -> None:
     np.logical_and(mask, columns.free[:rows] >= amount, out=mask)
     if item.is_device:
         return  # counted over a tree, piece by piece; spreading looks at the units
-    np.logical_and(mask, columns.max_unit[:rows] >= amount, out=mask)
+    if amount > columns.smallest_max:
+        np.logical_and(mask, columns.max_unit[:rows] >= amount, out=mask)
     if amount < columns.largest_min:
         np.logical_and(mask, columns.min_unit[:rows] <= amount, out=mask)
     if columns.largest_step > 1:
