@@ -34,7 +34,7 @@ from kilonova_agent.settings import AgentSettings
 log = logging.getLogger(__name__)
 
 _FLAGS = ("controller_url", "hostname", "address", "driver", "run_as", "ca_file", "image_cache_dir", "log_format",
-          "log_level", "heartbeat_seconds", "builds_at_once", "drain_seconds")  # fmt: skip
+          "log_level", "heartbeat_seconds", "guests_report_seconds", "builds_at_once", "drain_seconds")  # fmt: skip
 _STARTS_AT_ONCE = 16
 
 
