@@ -1,7 +1,7 @@
 """Access rules of application credentials: which calls a token made from one may do.
 
-The patterns are keystonemiddleware's: ``{name}`` and ``*`` stand for a part of the path, ``**`` for any number of parts.
-A path counts with and without the service's prefix, since a rule's author may have either in mind.
+The patterns are keystonemiddleware's: ``{name}`` and ``*`` stand for a part of the path, ``**`` for any number of
+them. A path counts with and without the service's prefix, since a rule's author may have either in mind.
 """
 
 from __future__ import annotations
