@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kilonova_kit.http.operations import Answer
+
 from kilonova_neighbours.identity.api.answers import Plain
 from kilonova_neighbours.identity.api.permits import IdentityCall
 from kilonova_neighbours.identity.app import domain_configs

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kilonova_kit.errors import BadRequest, Forbidden, NotFound
+
 from kilonova_neighbours.identity import store
 from kilonova_neighbours.identity.app import finding
 from kilonova_neighbours.identity.app.work import Work
