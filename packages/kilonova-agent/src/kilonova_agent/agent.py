@@ -20,7 +20,7 @@ import fcntl
 import logging
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from kilonova_driver.loading import load_driver
@@ -37,7 +37,6 @@ from kilonova_agent.inventories import own_address
 from kilonova_agent.joining import Joined, bus_credentials, read_joined, tls_context
 from kilonova_agent.link import Link
 from kilonova_agent.metadata_link import MetadataLink
-from kilonova_agent.network.host_network import GuestNetwork, HostNetwork
 from kilonova_agent.network.null_network import NullNetwork
 from kilonova_agent.private_files import private_directory
 from kilonova_agent.records import Records
@@ -46,6 +45,9 @@ from kilonova_agent.settings import AgentSettings, guests_user
 from kilonova_agent.steps.work import Host
 from kilonova_agent.sweep import sweep
 from kilonova_agent.worker import Worker
+
+if TYPE_CHECKING:  # the host network's libraries are large, and simulated hosts need none of them
+    from kilonova_agent.network.host_network import GuestNetwork, HostNetwork
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +179,8 @@ class Agent:
         )
 
     def _host_network(self, joined: Joined, run_as: tuple[int, int] | None) -> HostNetwork:
+        from kilonova_agent.network.host_network import HostNetwork
+
         return HostNetwork(
             data_dir=self._data,
             host_id=joined.host_id,

@@ -212,7 +212,11 @@ async def agent_process(controller, tmp_path):
 
 @pytest.fixture
 def tiny_qcow2():
-    places = [os.environ.get("KILONOVA_TINY_IMAGE"), "~/.cache/kilonova/guest/tiny.qcow2", "/tmp/kilonova-guest/tiny.qcow2"]
+    places = [
+        os.environ.get("KILONOVA_TINY_IMAGE"),
+        "~/.cache/kilonova/guest/tiny.qcow2",
+        "/tmp/kilonova-guest/tiny.qcow2",
+    ]
     for place in places:
         if place and (path := Path(place).expanduser()).is_file():
             return path.read_bytes()

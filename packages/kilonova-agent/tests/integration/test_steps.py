@@ -9,7 +9,15 @@ import pytest
 from kilonova_driver_fake.control import FakeControl
 from kilonova_messages.asks import ConsoleLogAsk, DiagnosticsAsk, PingAsk, WirePortsAsk
 from kilonova_messages.reports import GuestEventReport, Heartbeat, HostReport
-from kilonova_messages.steps import EnsureGuest, PauseGuest, RebootGuest, RemoveGuest, StepReport, StopGuest, UnpauseGuest
+from kilonova_messages.steps import (
+    EnsureGuest,
+    PauseGuest,
+    RebootGuest,
+    RemoveGuest,
+    StepReport,
+    StopGuest,
+    UnpauseGuest,
+)
 
 HOST = "id-of-h1"
 
@@ -123,7 +131,9 @@ async def test_a_controller_with_another_clock_is_obeyed(hours, controller, star
     assert (await controller.run(HOST, request)).state == "done"
 
 
-async def test_a_question_whose_time_is_over_changes_nothing(controller, start_agent, make_wish, make_request, tmp_path):
+async def test_a_question_whose_time_is_over_changes_nothing(
+    controller, start_agent, make_wish, make_request, tmp_path
+):
     await start_agent()
     now = time.time()
     request = make_request("g1", EnsureGuest(wish=make_wish("g1")), sent_at=now, deadline=now - 1)

@@ -6,13 +6,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from kilonova_messages.wishes import PortWiring
 
 from kilonova_agent.errors import NetworkFailed
 from kilonova_agent.network.errors import NetworkError
-from kilonova_agent.network.host_network import GuestNetwork
+
+if TYPE_CHECKING:  # the host network's libraries are large, and simulated hosts need none of them
+    from kilonova_agent.network.host_network import GuestNetwork
 
 log = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kilonova_driver.driver import Driver
 from kilonova_driver.types.inventory import Capabilities
@@ -13,8 +14,10 @@ from kilonova_driver.types.orders import Order
 
 from kilonova_agent.config_drives import ConfigDrives
 from kilonova_agent.images import ImageCache
-from kilonova_agent.network.host_network import GuestNetwork
 from kilonova_agent.records import Records
+
+if TYPE_CHECKING:  # the host network's libraries are large, and simulated hosts need none of them
+    from kilonova_agent.network.host_network import GuestNetwork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
