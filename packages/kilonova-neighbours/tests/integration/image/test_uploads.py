@@ -252,3 +252,10 @@ async def test_a_bad_import_is_refused(cloud, body):
     image = await cloud.create()
     await cloud.put("anna", f"/v2/images/{image['id']}/stage", b"staged")
     assert (await cloud.ask("anna", "POST", f"/v2/images/{image['id']}/import", body)).status == 400
+
+
+async def test_a_head_request_tells_the_size(cloud):
+    image = await cloud.create()
+    await cloud.upload(image["id"], b"0123456789")
+    reply = await cloud.ask("anna", "HEAD", f"/v2/images/{image['id']}/file")
+    assert (reply.status, reply.headers["content-length"], reply.body) == (200, "10", b"")
