@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from kilonova_kit.http.operations import Operation
 
-from kilonova_compute.api import flavor_routes
+from kilonova_compute.api import flavor_routes, keypair_routes
 
-OPERATIONS: tuple[Operation, ...] = (*flavor_routes.OPERATIONS,)
+OPERATIONS: tuple[Operation, ...] = (*flavor_routes.OPERATIONS, *keypair_routes.OPERATIONS)

@@ -64,3 +64,8 @@ FLAVOR_EXTRA_SPECS = reading("os-flavor-extra-specs:index")
 FLAVOR_ACCESS = admins("os-flavor-access")
 ADD_FLAVOR_ACCESS = admins("os-flavor-access:add_tenant_access")
 REMOVE_FLAVOR_ACCESS = admins("os-flavor-access:remove_tenant_access")
+
+LIST_KEYPAIRS_OF_OTHERS = admins("os-keypairs:index")
+CREATE_KEYPAIR_OF_OTHERS = admins("os-keypairs:create")
+SHOW_KEYPAIR_OF_OTHERS = admins("os-keypairs:show")
+DELETE_KEYPAIR_OF_OTHERS = admins("os-keypairs:delete")
