@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from kilonova_kit.clock import Clock
@@ -50,6 +51,8 @@ _MOST_IN_ROUND = 256
 _MOST_ROUNDS = 50
 #: Rows of the change feed read at once.
 _MOST_CHANGES = 10_000
+#: Hosts read at once when the index is built.
+_HOSTS_AT_ONCE = 1_000
 _AWAY = "placement is starting or shutting down: try again"
 
 
@@ -72,8 +75,15 @@ class Ledger:
     async def start(self) -> None:
         """Build the index from the database, then take work."""
         self._position = FeedPosition(await self._database.read(change_store.newest_change))
-        self.index.show(await self._database.read(provider_store.load_all))
+        await self._build_index()
         self._task = asyncio.create_task(self._work(), name="placement-ledger")
+
+    async def _build_index(self) -> None:
+        """Read every tree, some at a time, so that memory holds no second copy of everything."""
+        after = ""
+        while uses := await self._database.read(partial(provider_store.load_hosts, after=after, limit=_HOSTS_AT_ONCE)):
+            self.index.show(uses)
+            after = max(use.provider.root_id for use in uses)
 
     async def close(self) -> None:
         """Stop; whoever still waits is told that placement is away."""
