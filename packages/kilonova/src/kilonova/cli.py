@@ -16,6 +16,7 @@ _COMMANDS = {
     "ssh": ("kilonova.commands.ssh", "Reach a server's guest over SSH from this machine."),
     "host": ("kilonova.commands.host", "Let hosts join, and see them."),
     "driver": ("kilonova.commands.driver", "Name the drivers, and check one against the contract."),
+    "settings": ("kilonova.commands.settings", "List what an operator may set."),
     "explain": ("kilonova.commands.explain", "Tell the whole story of one server."),
 }
 

@@ -68,9 +68,15 @@ class AgentProcess:
                 stderr=output,
                 start_new_session=True,
                 cwd="/",
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env=_environment(),
             )
         return note_process(self._note, self._child.pid)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what is meant for this command line or for tools: an agent takes ``KILONOVA_*`` for its settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KILONOVA_")}
+    return kept | {"PYTHONUNBUFFERED": "1"}
 
 
 class Agents:

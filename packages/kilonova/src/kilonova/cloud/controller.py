@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -40,6 +40,7 @@ from kilonova_placement.service import PlacementApp, PlacementSettings
 from kilonova.cloud.errors import CloudError
 from kilonova.cloud.folder import CloudFolder, CloudState
 from kilonova.cloud.free_network import free_network
+from kilonova.cloud.settings import OperatorSettings
 
 log = logging.getLogger(__name__)
 
@@ -56,16 +57,12 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerSettings:
-    """``neighbour_urls`` names services (identity, image, network, placement) that run elsewhere.
-
-    ``image_file`` is the guest image that a fresh cloud shows as ``tiny``; None: none.
-    """
+    """``image_file`` is the guest image that a fresh cloud shows as ``tiny``; None: none."""
 
     folder: CloudFolder
     state: CloudState
     image_file: Path | None = None
-    neighbour_urls: Mapping[str, str] | None = None
-    policies: Mapping[str, str] | None = None
+    operator: OperatorSettings = OperatorSettings()
 
 
 class Controller:
@@ -74,8 +71,9 @@ class Controller:
     def __init__(self, settings: ControllerSettings) -> None:
         self._settings = settings
         self._folder, self._state = settings.folder, settings.state
-        self._urls = settings.neighbour_urls or {}
-        self._policies = PolicyBook(settings.policies)
+        self._operator = settings.operator
+        self._urls = self._operator.neighbour_urls
+        self._policies = PolicyBook(self._operator.policy)
         self._parts: list[Part] = []
         self._transports: dict[str, Transport] = {}
         self._door = FrontDoor(self.ready, version("kilonova"))
@@ -115,7 +113,7 @@ class Controller:
 
     async def _start_bus(self) -> tuple[BusServer, BusAuthority]:
         authority = BusAuthority.open(self._folder.root / "bus")
-        server = BusServer(authority, self._folder.root / "nats")
+        server = BusServer(authority, self._folder.root / "nats", listen_host=self._operator.bus.listen)
         await server.start()
         self._closers.append(server.stop)
         return server, authority
@@ -142,7 +140,15 @@ class Controller:
     async def _start_identity(self) -> IdentityApp | None:
         if self._elsewhere("identity"):
             return None
-        app = IdentityApp(IdentitySettings(data_dir=self._folder.root / "identity", public_url=self._state.public_url))
+        app = IdentityApp(
+            IdentitySettings(
+                data_dir=self._folder.root / "identity",
+                database_url=self._database("identity"),
+                public_url=self._state.public_url,
+                token_seconds=self._operator.identity.token_seconds,
+                lockout_failures=self._operator.identity.lockout_failures,
+            )
+        )
         await self._run(app)
         kept = self._folder.secrets()
         await app.bootstrap(
@@ -160,7 +166,12 @@ class Controller:
     async def _start_image(self, check: TokenCheck, identity: IdentityApp | None) -> None:
         if self._elsewhere("image"):
             return
-        app = ImageApp(ImageSettings(data_dir=self._folder.root / "images"), policies=self._policies)
+        settings = ImageSettings(
+            data_dir=self._folder.root / "images",
+            database_url=self._database("image"),
+            largest_image=self._operator.image.largest_image,
+        )
+        app = ImageApp(settings, policies=self._policies)
         await self._run(app)
         self._mount(IMAGE, app, check)
         if self._settings.image_file is not None and identity is not None:
@@ -172,7 +183,7 @@ class Controller:
     async def _start_network(self, check: TokenCheck, identity: IdentityApp | None) -> None:
         if self._elsewhere("network"):
             return
-        settings = NetworkSettings(database_url=self._folder.database("network"))
+        settings = NetworkSettings(database_url=self._database("network"), mtu=self._operator.network.mtu)
         app = NetworkApp(settings, on_change=self._network_changed)
         await self._run(app)
         self._mount(NETWORK, app, check)
@@ -198,18 +209,25 @@ class Controller:
     async def _start_placement(self, check: TokenCheck) -> None:
         if self._elsewhere("placement"):
             return
-        app = PlacementApp(PlacementSettings(database=self._folder.database("placement")))
+        app = PlacementApp(PlacementSettings(database=self._database("placement")))
         await self._run(app)
         self._mount(PLACEMENT, app, check)
+
+    def _database(self, name: str) -> str:
+        """The URL of one of the cloud's databases."""
+        url = self._operator.database.url
+        return url.replace("{name}", name) if url else self._folder.database(name)
 
     def _compute_settings(self) -> ComputeSettings:
         kept = self._folder.secrets()
         names = ["cell0", *(f"cell{number}" for number in range(1, self._state.cells + 1))]
         return ComputeSettings(
-            global_url=self._folder.database("compute"),
-            cells={name: self._folder.database(name) for name in names},
+            global_url=self._database("compute"),
+            cells={name: self._database(name) for name in names},
             controller_id=kept.controller_id,
             ticket_secret=bytes.fromhex(kept.ticket_secret),
+            limits=self._operator.limits,
+            page_limit=self._operator.api.page_limit,
         )
 
     async def _serve(self) -> None:

@@ -31,7 +31,6 @@ class CloudState(msgspec.Struct, frozen=True, kw_only=True):
     private_cidr: str = ""
     certificate: str = ""
     key: str = ""
-    database_url: str = ""
 
     @property
     def address(self) -> tuple[str, int]:

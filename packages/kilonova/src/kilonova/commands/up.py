@@ -100,11 +100,17 @@ def _run(folder: CloudFolder, state: CloudState, log_format: LogFormat, log_leve
 
     from kilonova.cloud.controller import ControllerSettings
     from kilonova.cloud.running import run_cloud
+    from kilonova.cloud.settings import operator_settings
 
     configure_logging(format=log_format, level=log_level, stream=sys.stderr)
     kept = folder.root / "image"
     image = Path(kept.read_text()) if kept.exists() else None
-    settings = ControllerSettings(folder=folder, state=state, image_file=image if image and image.exists() else None)
+    settings = ControllerSettings(
+        folder=folder,
+        state=state,
+        image_file=image if image and image.exists() else None,
+        operator=operator_settings(folder.root),
+    )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run_cloud(settings))
 

@@ -1,0 +1,141 @@
+"""What an operator may set: ``kilonova.toml`` in the cloud's folder, ``KILONOVA_*`` in the environment.
+
+How a cloud is started (listen, driver, hosts, cells) are flags of ``kilonova up`` and remembered (``CloudState``); what is
+here concerns the services. ``kilonova settings`` lists all with their meaning.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from kilonova_compute.app.compute import Limits
+from kilonova_kit.settings import SettingsError, load_settings
+from msgspec import Meta
+
+from kilonova.cloud.errors import CloudError
+
+#: Variables of that prefix that mean something else, to the commands in ``bin`` and to tests.
+NOT_SETTINGS = frozenset(
+    {
+        "KILONOVA_DATA",
+        "KILONOVA_CACHE",
+        "KILONOVA_GUEST_IMAGE",
+        "KILONOVA_OPENSTACK",
+        "KILONOVA_TEST_WORKERS",
+        "KILONOVA_TINY_IMAGE",
+    }
+)
+
+
+class DatabaseSection(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the databases are."""
+
+    url: Annotated[
+        str,
+        Meta(description="With {name} for each database, as postgresql+psycopg://host/kilonova_{name}; empty: SQLite."),
+    ] = ""
+
+
+class ProjectSection(msgspec.Struct, frozen=True, kw_only=True):
+    """What a project may have; -1 is without limit."""
+
+    instances: Annotated[int, Meta(ge=-1, description="Servers.")] = -1
+    cores: Annotated[int, Meta(ge=-1, description="vCPUs of all servers.")] = -1
+    ram: Annotated[int, Meta(ge=-1, description="MiB of memory of all servers.")] = -1
+    key_pairs: Annotated[int, Meta(ge=-1, description="Key pairs of one user.")] = 100
+    metadata_items: Annotated[int, Meta(ge=0, description="Metadata items of one server.")] = 128
+
+
+class IdentitySection(msgspec.Struct, frozen=True, kw_only=True):
+    """The identity service."""
+
+    url: Annotated[str, Meta(description="A Keystone elsewhere; empty: our own.")] = ""
+    token_seconds: Annotated[int, Meta(ge=60, description="How long a token is valid.")] = 3600
+    lockout_failures: Annotated[int, Meta(ge=0, description="Wrong passwords in a row that lock a user; 0: never.")] = 5
+
+
+class ImageSection(msgspec.Struct, frozen=True, kw_only=True):
+    """The image service."""
+
+    url: Annotated[str, Meta(description="A Glance elsewhere; empty: our own.")] = ""
+    largest_image: Annotated[int, Meta(ge=1, description="Bytes of one image.")] = 100 * 1024**3
+
+
+class NetworkSection(msgspec.Struct, frozen=True, kw_only=True):
+    """The network service."""
+
+    url: Annotated[str, Meta(description="A Neutron elsewhere; empty: our own.")] = ""
+    mtu: Annotated[int, Meta(ge=1280, le=9216, description="Of new networks.")] = 1500
+
+
+class PlacementSection(msgspec.Struct, frozen=True, kw_only=True):
+    """The placement service."""
+
+    url: Annotated[str, Meta(description="Our placement in another process; empty: in this one.")] = ""
+
+
+class ApiSection(msgspec.Struct, frozen=True, kw_only=True):
+    """What all APIs share."""
+
+    page_limit: Annotated[int, Meta(ge=1, description="The longest page of servers.")] = 1000
+
+
+class BusSection(msgspec.Struct, frozen=True, kw_only=True):
+    """The bus between controller and agents."""
+
+    listen: Annotated[str, Meta(description="The address hosts reach it at.")] = "127.0.0.1"
+
+
+class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """All sections."""
+
+    database: DatabaseSection = DatabaseSection()
+    project: ProjectSection = ProjectSection()
+    identity: IdentitySection = IdentitySection()
+    image: ImageSection = ImageSection()
+    network: NetworkSection = NetworkSection()
+    placement: PlacementSection = PlacementSection()
+    api: ApiSection = ApiSection()
+    bus: BusSection = BusSection()
+    policy: Annotated[dict[str, str], Meta(description="Policy name to rule, over the defaults.")] = {}
+
+    @property
+    def neighbour_urls(self) -> dict[str, str]:
+        """The services that run elsewhere."""
+        sections = {
+            "identity": self.identity.url,
+            "image": self.image.url,
+            "network": self.network.url,
+            "placement": self.placement.url,
+        }
+        return {name: url for name, url in sections.items() if url}
+
+    @property
+    def limits(self) -> Limits:
+        project = self.project
+        return Limits(
+            instances=project.instances,
+            cores=project.cores,
+            ram=project.ram,
+            key_pairs=project.key_pairs,
+            metadata_items=project.metadata_items,
+        )
+
+
+def operator_settings(root: Path, environ: Mapping[str, str] | None = None) -> OperatorSettings:
+    """The settings of the cloud in this folder. Raises CloudError that names the key, its source and the fix."""
+    file = root / "kilonova.toml"
+    try:
+        return load_settings(
+            OperatorSettings,
+            file=file if file.exists() else None,
+            environ=os.environ if environ is None else environ,
+            flags={},
+            ignore=NOT_SETTINGS,
+        )
+    except SettingsError as error:
+        raise CloudError(str(error)) from error

@@ -1,0 +1,59 @@
+"""Lists of servers come from the index: in order, in pages, across cells, and also of a cell that is away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cloud.simulated import SimulatedCloud
+from cloud.waiting import wait_until
+
+
+def test_a_list_holds_the_servers_of_both_cells(cloud: SimulatedCloud) -> None:
+    demo = cloud.demo
+    made = [demo.create(f"listed-{number}") for number in range(6)]
+    for server in made:
+        demo.wait_for(server, "ACTIVE")
+    ids = {server.id for server in made}
+    homes = {cell: {row[0] for row in cloud.rows(cell, "select id from servers")} & ids for cell in ("cell1", "cell2")}
+    assert all(homes.values()), homes
+    assert homes["cell1"] | homes["cell2"] == ids
+
+    assert [one.name for one in demo.servers("name=listed&sort_key=display_name&sort_dir=asc")] == [
+        f"listed-{number}" for number in range(6)
+    ]
+    demo.delete_and_wait(*made)
+
+
+def test_pages_follow_each_other_without_gap_or_double(cloud: SimulatedCloud) -> None:
+    demo = cloud.demo
+    made = [demo.create(f"paged-{number}") for number in range(7)]
+    for server in made:
+        demo.wait_for(server, "ACTIVE")
+    assert [one.id for one in demo.servers("name=paged&limit=3")] == [one.id for one in demo.servers("name=paged")]
+    assert {one.id for one in demo.servers("name=paged&limit=2")} == {one.id for one in made}
+    demo.delete_and_wait(*made)
+
+
+def test_a_created_server_is_listed_at_once(cloud: SimulatedCloud) -> None:
+    server = cloud.demo.create("at-once")
+    assert server.id in {one.id for one in cloud.demo.servers()}
+    cloud.demo.wait_for(server, "ACTIVE")
+    cloud.demo.delete_and_wait(server)
+
+
+def test_a_cell_that_is_down_still_lists(make_cloud: Callable[..., SimulatedCloud]) -> None:
+    cloud = make_cloud(hosts=2)
+    demo = cloud.demo
+    made = [demo.create(f"kept-{number}") for number in range(4)]
+    for server in made:
+        demo.wait_for(server, "ACTIVE")
+    with cloud.cell_away("cell2") as away:
+        wait_until(
+            "the cell to be marked as away", lambda: {one.status for one in demo.servers()} == {"ACTIVE", "UNKNOWN"}
+        )
+        listed = {one.id: one.status for one in demo.servers()}
+        assert listed.keys() == {one.id for one in made}
+        assert {id for id, status in listed.items() if status == "UNKNOWN"} == away & listed.keys()
+        fresh = demo.create_active("elsewhere")
+    wait_until("the cell to be back", lambda: {one.status for one in demo.servers()} == {"ACTIVE"})
+    demo.delete_and_wait(*made, fresh)
