@@ -80,10 +80,10 @@ class Ledger:
 
     async def _build_index(self) -> None:
         """Read every tree, some at a time, so that memory holds no second copy of everything."""
-        after = ""
-        while uses := await self._database.read(partial(provider_store.load_hosts, after=after, limit=_HOSTS_AT_ONCE)):
-            self.index.show(uses)
-            after = max(use.provider.root_id for use in uses)
+        read, after = self._database.read, ""
+        while hosts := await read(partial(provider_store.host_ids, after=after, limit=_HOSTS_AT_ONCE)):
+            self.index.show(await read(partial(provider_store.load_trees, provider_ids=hosts)))
+            after = hosts[-1]
 
     async def close(self) -> None:
         """Stop; whoever still waits is told that placement is away."""

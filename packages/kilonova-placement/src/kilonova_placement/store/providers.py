@@ -50,10 +50,10 @@ def load_all(tx: Connection) -> list[ProviderUse]:
     return _with_sums(rows, tx.execute(_sums()).all())
 
 
-def load_hosts(tx: Connection, after: str, limit: int) -> list[ProviderUse]:
-    """The trees of the next hosts in the order of their ids; empty at the end."""
+def host_ids(tx: Connection, after: str, limit: int) -> list[str]:
+    """The next hosts in the database's own order of ids (which need not be Python's); empty at the end."""
     hosts = select(providers.c.provider_id).where(providers.c.parent_id.is_(None), providers.c.provider_id > after)
-    return load_trees(tx, tx.scalars(hosts.order_by(providers.c.provider_id).limit(limit)).all())
+    return list(tx.scalars(hosts.order_by(providers.c.provider_id).limit(limit)))
 
 
 def load_trees(tx: Connection, provider_ids: Iterable[str]) -> list[ProviderUse]:
