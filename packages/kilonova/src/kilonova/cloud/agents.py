@@ -74,7 +74,7 @@ class AgentProcess:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what is meant for this command line or for tools: an agent takes ``KILONOVA_*`` for its settings."""
+    """Ours, without what is meant for others: an agent takes every ``KILONOVA_*`` for a setting of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KILONOVA_")}
     return kept | {"PYTHONUNBUFFERED": "1"}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -62,7 +62,7 @@ class ControllerSettings:
     folder: CloudFolder
     state: CloudState
     image_file: Path | None = None
-    operator: OperatorSettings = OperatorSettings()
+    operator: OperatorSettings = field(default_factory=OperatorSettings)
 
 
 class Controller:

@@ -1,7 +1,7 @@
 """What an operator may set: ``kilonova.toml`` in the cloud's folder, ``KILONOVA_*`` in the environment.
 
-How a cloud is started (listen, driver, hosts, cells) are flags of ``kilonova up`` and remembered (``CloudState``); what is
-here concerns the services. ``kilonova settings`` lists all with their meaning.
+How a cloud is started (listen, driver, hosts, cells) are flags of ``kilonova up`` and remembered (``CloudState``);
+what is here concerns the services. ``kilonova settings`` lists all with their meaning.
 """
 
 from __future__ import annotations
