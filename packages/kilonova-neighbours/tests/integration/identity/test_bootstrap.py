@@ -6,7 +6,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from kilonova_neighbours.identity.service import Bootstrap, IdentityApp, IdentitySettings
+from kilonova_kit.http.client import InProcess, ServiceClient
+from kilonova_neighbours.identity.service import Bootstrap, IdentityApp, IdentitySettings, make_edge
 
 
 async def test_a_second_bootstrap_changes_nothing(cloud: Any, wanted: Bootstrap) -> None:
@@ -32,15 +33,12 @@ async def test_tokens_and_users_outlive_a_restart(cloud: Any, app: IdentityApp, 
     again = IdentityApp(IdentitySettings(data_dir=tmp_path / "identity"), cloud.clock)
     await again.start()
     assert await again.ready() == []
-    cloud.client = type(cloud.client)(transport_to(again))
+    cloud.client = ServiceClient(transport_to(again))
     assert await cloud.works(cloud.demo)
     await again.close()
 
 
 def transport_to(app: IdentityApp) -> Any:
-    from kilonova_kit.http.client import InProcess
-    from kilonova_neighbours.identity.service import make_edge
-
     return InProcess(make_edge(app).asgi, "/identity")
 
 
@@ -52,8 +50,6 @@ async def test_keys_are_for_their_owner_only(app: IdentityApp, tmp_path: Path) -
 
 
 async def test_a_configured_public_url_is_what_the_catalog_says(tmp_path: Path, wanted: Bootstrap) -> None:
-    from kilonova_kit.http.client import ServiceClient
-
     app = IdentityApp(IdentitySettings(data_dir=tmp_path / "other", public_url="https://cloud.example/"))
     await app.start()
     await app.bootstrap(wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -105,10 +106,18 @@ async def test_what_is_no_token_is_refused(cloud: Any, text: str) -> None:
     assert reply.status == 401
 
 
-async def test_a_revoked_token_stays_refused_also_after_the_purge(cloud: Any) -> None:
+async def test_a_revoked_token_stays_refused(cloud: Any) -> None:
     assert (await cloud.ask("DELETE /auth/tokens", token=cloud.admin, X_Subject_Token=cloud.demo)).status == 204
     assert not await cloud.works(cloud.demo)
     assert (await cloud.ask("GET /auth/tokens", token=cloud.admin, X_Subject_Token=cloud.demo)).status == 404
+
+
+async def test_a_rescoped_token_outlives_the_one_it_came_from(cloud: Any) -> None:
+    unscoped = await cloud.token("demo", "demo-password", "unscoped")
+    rescoped = (await cloud.login("", "", DEMO_SCOPE, **by_token(unscoped))).headers["x-subject-token"]
+    assert (await cloud.ask("DELETE /auth/tokens", token=unscoped, X_Subject_Token=unscoped)).status == 204
+    assert not await cloud.works(unscoped)
+    assert await cloud.works(rescoped)
 
 
 async def test_a_stranger_cannot_revoke_a_token(cloud: Any) -> None:
@@ -179,6 +188,13 @@ async def test_five_wrong_passwords_lock_a_user_for_five_minutes(cloud: Any) -> 
     assert (await cloud.login("demo", "demo-password")).status == 401
     cloud.clock.move(301)
     assert (await cloud.login("demo", "demo-password")).status == 201
+
+
+async def test_guesses_made_all_at_once_lock_as_well(cloud: Any) -> None:
+    await cloud.user("ann")  # whose right password nobody has shown yet, so that every guess waits for its turn
+    guesses = ["wrong"] * 12 + ["ann-password"]
+    replies = await asyncio.gather(*(cloud.login("ann", guess) for guess in guesses))
+    assert {reply.status for reply in replies} == {401}
 
 
 async def test_a_right_password_in_between_forgives_the_wrong_ones(cloud: Any) -> None:

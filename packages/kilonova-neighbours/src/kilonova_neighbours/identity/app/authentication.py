@@ -29,6 +29,7 @@ from kilonova_neighbours.identity.model.credentials import ApplicationCredential
 from kilonova_neighbours.identity.model.projects import Project
 from kilonova_neighbours.identity.model.tokens import Payload, Scope, TokenFacts
 from kilonova_neighbours.identity.model.users import User
+from kilonova_neighbours.identity.settings import IdentitySettings
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,16 @@ async def authenticate(app: IdentityApp, proofs: Sequence[Proof], wanted: Wanted
     if wanted.kind == "trust":
         facts = await app.write_aside(_facts_by_trust, proven, wanted)
     else:
-        facts = await app.read(_facts, proven, wanted)
+        facts = await _fresh_facts(app, proven, wanted)
     return tokens.write(app, facts.payload), facts
+
+
+async def _fresh_facts(app: IdentityApp, proven: Proven, wanted: WantedScope) -> TokenFacts:
+    """What a user is worth in a scope is remembered like any look-up; the payload around it is new each time."""
+    key = ("scope", proven.user_id, proven.application_credential_id, wanted)
+    known = await app.remember(key, _facts, proven, wanted)
+    payload = _payload(app.clock(), app.settings, proven, known.payload.scope)
+    return msgspec.structs.replace(known, payload=payload)
 
 
 def _merged(found: Sequence[Proven]) -> Proven:
@@ -81,10 +90,15 @@ async def _prove_password(app: IdentityApp, proof: PasswordProof) -> User:
 
 
 async def check_password(app: IdentityApp, user: User | None, password: str) -> User:
-    """Check first, decide afterwards: the time taken says nothing. Raises Unauthenticated."""
+    """Check first, decide afterwards: the time taken says nothing. Raises Unauthenticated.
+
+    The failures are read after the (slow) check: many guesses at once must not all start from the same count.
+    """
     right = await app.passwords.check(user.password_hash if user else None, password)
-    if user is None:
-        raise refused("no such user, or disabled")
+    known_hash = user.password_hash if user else None
+    user = await app.read(_again, user.id) if user else None
+    if user is None or user.password_hash != known_hash:
+        raise refused("no such user, or disabled, or with another password meanwhile")
     if locked(app, user):
         raise refused(f"user {user.id} is locked after {user.failures} wrong passwords")
     if not right:
@@ -93,6 +107,10 @@ async def check_password(app: IdentityApp, user: User | None, password: str) -> 
     if user.failures:
         await app.write_aside(_forget_failures, user.id)
     return user
+
+
+def _again(work: Work, user_id: str) -> User | None:
+    return store.USERS.get(work.tx, id=user_id, enabled=True)
 
 
 def locked(app: IdentityApp, user: User) -> bool:
@@ -157,6 +175,8 @@ async def _prove_application_credential(app: IdentityApp, proof: ApplicationCred
     found = await app.read(_referenced_credential, proof)
     if not await app.passwords.check(found.secret_hash if found else None, proof.secret) or found is None:
         raise refused("application credential")
+    if found.expires_at is not None and found.expires_at <= app.clock():
+        raise refused(f"application credential {found.id} is over")
     return Proven(
         user_id=found.user_id,
         methods=("application_credential",),
@@ -177,7 +197,7 @@ def _facts(work: Work, proven: Proven, wanted: WantedScope) -> TokenFacts:
         return _facts_by_credential(work, proven, wanted)
     if wanted.kind == "default":
         return _facts_by_default(work, proven)
-    return tokens.examine(work, _payload(work, proven, _scope(work, wanted)))
+    return tokens.examine(work, _payload(work.now, work.settings, proven, _scope(work, wanted)))
 
 
 def _facts_by_default(work: Work, proven: Proven) -> TokenFacts:
@@ -187,8 +207,8 @@ def _facts_by_default(work: Work, proven: Proven) -> TokenFacts:
     if user and user.default_project_id:
         project = store.PROJECTS.get(work.tx, id=user.default_project_id, enabled=True)
     if user and project and roles_on(work, user.id, "project", project):
-        return tokens.examine(work, _payload(work, proven, Scope("project", project.id)))
-    return tokens.examine(work, _payload(work, proven, Scope()))
+        return tokens.examine(work, _payload(work.now, work.settings, proven, Scope("project", project.id)))
+    return tokens.examine(work, _payload(work.now, work.settings, proven, Scope()))
 
 
 def _facts_by_credential(work: Work, proven: Proven, wanted: WantedScope) -> TokenFacts:
@@ -199,7 +219,7 @@ def _facts_by_credential(work: Work, proven: Proven, wanted: WantedScope) -> Tok
     scope = Scope("project", credential.project_id)
     if wanted.kind != "default" and _scope(work, wanted) != scope:
         raise refused("application credentials cannot request a scope")
-    return tokens.examine(work, _payload(work, proven, scope))
+    return tokens.examine(work, _payload(work.now, work.settings, proven, scope))
 
 
 def _scope(work: Work, wanted: WantedScope) -> Scope:
@@ -226,15 +246,15 @@ def _wanted_project(work: Work, wanted: WantedScope) -> Project:
     return project
 
 
-def _payload(work: Work, proven: Proven, scope: Scope, trust_id: str = "") -> Payload:
-    latest = work.now + work.settings.token_seconds
+def _payload(now: float, settings: IdentitySettings, proven: Proven, scope: Scope, trust_id: str = "") -> Payload:
+    latest = now + settings.token_seconds
     own = tokens.new_audit_id()
     return Payload(
         user_id=proven.user_id,
         methods=proven.methods,
         scope=scope,
         audit_ids=(own, proven.chain) if proven.chain else (own,),
-        issued_at=work.now,
+        issued_at=now,
         expires_at=min(latest, proven.expires_at) if proven.expires_at is not None else latest,
         application_credential_id=proven.application_credential_id,
         trust_id=trust_id,
@@ -253,7 +273,7 @@ def _facts_by_trust(work: Work, proven: Proven, wanted: WantedScope) -> TokenFac
     user_id = trust.trustor_user_id if trust.impersonation else trust.trustee_user_id
     proven = msgspec.structs.replace(proven, user_id=user_id)
     scope = Scope("project", trust.project_id) if trust.project_id else Scope()
-    payload = _payload(work, proven, scope, trust.id)
+    payload = _payload(work.now, work.settings, proven, scope, trust.id)
     if trust.expires_at is not None:
         payload = msgspec.structs.replace(payload, expires_at=min(payload.expires_at, trust.expires_at))
     facts = tokens.examine(work, payload)
