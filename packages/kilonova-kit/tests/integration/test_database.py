@@ -196,3 +196,13 @@ def test_an_answer_means_that_the_disk_has_it(tmp_path):
         kept = {n for (n,) in connection.execute("SELECT n FROM numbers")}
     connection.close()
     assert set(told) <= kept
+
+
+async def test_a_closed_database_refuses_work_at_once(url):
+    opened = Database(url)
+    await opened.start(METADATA)
+    await opened.close()
+    with pytest.raises(DatabaseUnavailable, match="closed"):
+        await opened.write(add("a"))
+    with pytest.raises(DatabaseUnavailable, match="closed"):
+        await opened.read(names)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kilonova_driver.types.inventory import Inventory as HostInventory
-from kilonova_kit.errors import Conflict, KilonovaError, NotFound, Unavailable
+from kilonova_kit.errors import Conflict, KilonovaError, NotFound
 from kilonova_placement.client import PlacementClient
 from kilonova_placement.model.claims import Claim, Owner
 from kilonova_placement.model.explanations import Refused as RefusedByPlacement
@@ -111,8 +111,4 @@ def _request(asked: ServerRequest) -> Request:
 
 
 def _place(claim: Claim) -> ClaimedPlace:
-    if not claim.providers:
-        raise Unavailable(f"claim {claim.claim_id} names no provider")
-    return ClaimedPlace(
-        claim_id=claim.claim_id, host_id=claim.providers[0].provider_id, host=claim.host, cell=claim.cell
-    )
+    return ClaimedPlace(claim_id=claim.claim_id, host_id=claim.host_id, host=claim.host, cell=claim.cell)

@@ -83,6 +83,7 @@ class Database:
         self.url, self.name = url, name or url.rsplit("/", 1)[-1]
         self._patience = patience_seconds
         self.engine = _make_engine(url, readers)
+        self._closed = False
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_for_ever, name=f"write-{self.name}", daemon=True)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix=f"read-{self.name}")
@@ -94,7 +95,8 @@ class Database:
         self._writer.start()
 
     async def close(self) -> None:
-        """Finish the work that waits, then let go."""
+        """Finish the work that waits, then let go; later work is refused."""
+        self._closed = True
         if self._writer.is_alive():
             self._queue.put(None)
             await asyncio.to_thread(self._writer.join)
@@ -103,6 +105,8 @@ class Database:
 
     async def write(self, transaction: Transaction[T]) -> T:
         """Run a transaction; when this returns, it is on disk. Raises what it raises, or DatabaseUnavailable."""
+        if self._closed:
+            raise DatabaseUnavailable(f"database {self.name} is closed")
         work = _Work(transaction, asyncio.get_running_loop())
         self._queue.put(work)
         result: T = await work.future
@@ -110,6 +114,8 @@ class Database:
 
     async def read(self, transaction: Transaction[T]) -> T:
         """Run a function that only reads, in a reader thread, on one snapshot."""
+        if self._closed:
+            raise DatabaseUnavailable(f"database {self.name} is closed")
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, context.run, self._read, transaction)
