@@ -211,7 +211,7 @@ class Edge:
             raise Unauthenticated("The request you have made requires authentication.")
 
     def _origin(self, request: falcon.asgi.Request) -> str:
-        return self._public_url or f"{request.scheme}://{request.host}:{request.port}"
+        return self._public_url or f"{request.scheme}://{request.netloc}"
 
     async def _call(
         self,
