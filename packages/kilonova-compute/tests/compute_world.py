@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,10 +26,12 @@ from kilonova_compute.external.image import ImageService
 from kilonova_compute.external.network import NetworkService
 from kilonova_compute.external.placement import PlacementService
 from kilonova_compute.model.hosts import Host
+from kilonova_compute.model.listing import USUAL_ORDER, ServerFilter
 from kilonova_compute.model.servers import Server
 from kilonova_compute.reconcilers.advance_actions import advance_actions
 from kilonova_compute.store import actions as action_store
 from kilonova_compute.store import hosts as host_store
+from kilonova_compute.store import index as index_store
 from kilonova_compute.store import servers as server_store
 from kilonova_kit.http.client import InProcess, Reply, ServiceClient
 from kilonova_kit.http.edge import Edge
@@ -78,6 +83,14 @@ class World:
         self.client: ServiceClient
 
     # --- life
+
+    def copy(self, folder: Path) -> World:
+        """The same world in another folder; this one must be stopped."""
+        shutil.copytree(self.folder, folder)
+        made = World(folder, limits=self.limits, hosts=self.host_cells)
+        made.network, made.images, made.placement = deepcopy((self.network, self.images, self.placement))
+        made.hosts, made.clock = deepcopy((self.hosts, self.clock))
+        return made
 
     async def start(self) -> None:
         cells = Cells(f"sqlite:///{self.folder}/global.db")
@@ -158,6 +171,11 @@ class World:
                 return found
         return None
 
+    async def servers(self) -> list[Server]:
+        """Every server that is not deleted, from the index."""
+        read = partial(index_store.listed, wanted=ServerFilter(), order=USUAL_ORDER, marker=None, limit=None)
+        return await self.compute.cells.database.read(read)
+
     # --- the API
 
     async def ask(self, who: str, method: str, path: str, body: Any = None, version: str = "", **more: Any) -> Reply:
@@ -182,4 +200,3 @@ class World:
 
     async def act(self, who: str, server_id: str, what: dict[str, Any], version: str = "") -> Reply:
         return await self.ask(who, "POST", f"/servers/{server_id}/action", what, version)
-

@@ -9,7 +9,7 @@ import msgspec
 from kilonova_kit.errors import Conflict, Unavailable
 from kilonova_kit.http.operations import Answer, Call, NoQuery
 from kilonova_kit.http.paging import next_link
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from kilonova_compute.api import policies, server_views, versions
 from kilonova_compute.api.server_filters import Asked, asked_of
@@ -136,20 +136,20 @@ async def update(call: Call[Compute, UpdateServer, NoQuery]) -> ServerAnswer:
 def _changes(wanted: ServerChange, call: Call[Compute, UpdateServer, NoQuery]) -> dict[str, Any]:
     if wanted.hostname is not UNSET and call.version < versions.FQDN:
         check_short_hostname(wanted.hostname)
-    if wanted.access_ipv4 is not UNSET:
-        check_address("accessIPv4", wanted.access_ipv4, 4)
-    if wanted.access_ipv6 is not UNSET:
-        check_address("accessIPv6", wanted.access_ipv6, 6)
     given = {
         "name": wanted.name,
         "disk_config": wanted.disk_config,
-        "access_ip_v4": wanted.access_ipv4,
-        "access_ip_v6": wanted.access_ipv6,
+        "access_ip_v4": _address("accessIPv4", wanted.access_ipv4, 4),
+        "access_ip_v6": _address("accessIPv6", wanted.access_ipv6, 6),
         "description": wanted.description,
         "hostname": wanted.hostname,
         "wanted_zone": wanted.pinned_zone,
     }
     return {name: value for name, value in given.items() if value is not UNSET}
+
+
+def _address(field: str, value: str | UnsetType, version: int) -> str | UnsetType:
+    return UNSET if value is UNSET else check_address(field, value, version)
 
 
 def _check_pin(server: Server, zone: str | None) -> None:

@@ -71,7 +71,7 @@ def check_uuid(field: str, value: str) -> str:
 
 
 def check_address(field: str, value: str, version: int | None = None) -> str:
-    """An IP address, of one version where it matters."""
+    """An IP address, of one version where it matters, in its shortest form."""
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
@@ -79,7 +79,7 @@ def check_address(field: str, value: str, version: int | None = None) -> str:
     if address is None or (version is not None and address.version != version):
         kind = f"ipv{version}" if version else "ip address"
         raise invalid(field, value, f"'{value}' is not a '{kind}'")
-    return value
+    return str(address)
 
 
 def check_metadata(metadata: dict[str, Any], field: str = "metadata") -> dict[str, str]:
