@@ -61,7 +61,7 @@ def eventually():
     async def wait(truth, seconds=30):
         """Look again and again until it is so; what the last look saw."""
         async with asyncio.timeout(seconds):
-            while not (seen := truth()):
+            while not (seen := truth()):  # noqa: ASYNC110 - what is waited for happens in other processes
                 await asyncio.sleep(0.01)
         return seen
 

@@ -86,7 +86,7 @@ class Controller:
                 await self.send(host_id, request)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(3):
-                        while not self.ends_of(request):
+                        while not self.ends_of(request):  # noqa: ASYNC110 - heard in another task
                             await asyncio.sleep(0.01)
                         return self.ends_of(request)[-1]
 
@@ -182,7 +182,8 @@ class AgentProcess:
     async def start(self):
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "kilonova_agent", "run", "--data", str(self._data_dir), "--driver", "fake",
-            "--heartbeat-seconds", "0.5", "--guests-report-seconds", "0.5", *self._flags, stdout=asyncio.subprocess.PIPE,
+            "--heartbeat-seconds", "0.5", "--guests-report-seconds", "0.5", *self._flags,
+            stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert await self.process.stdout.readline() == b"ready\n"
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import struct
 import subprocess
 
@@ -145,14 +144,19 @@ async def test_a_qcow2_image_that_points_elsewhere_or_is_none_is_refused(content
     assert files(tmp_path) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
-async def test_a_full_disk_is_told_and_leaves_nothing(controller, make_cache, tmp_path):
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of one megabyte where the images are kept."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system takes root")
     small = tmp_path / "images"
     small.mkdir()
-    subprocess.run([shutil.which("mount"), "-t", "tmpfs", "-o", "size=1m", "none", small], check=True)
-    try:
-        with pytest.raises(DiskFull, match="full"):
-            await make_cache().ensure(controller.add_image(CONTENT))
-        assert files(tmp_path) == []
-    finally:
-        subprocess.run([shutil.which("umount"), small], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small], check=True)
+    yield small
+    subprocess.run(["umount", small], check=True)
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing(small_disk, controller, make_cache, tmp_path):
+    with pytest.raises(DiskFull, match="full"):
+        await make_cache().ensure(controller.add_image(CONTENT))
+    assert files(tmp_path) == []

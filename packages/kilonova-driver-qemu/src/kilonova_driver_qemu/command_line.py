@@ -121,7 +121,8 @@ def _check_nics(spec: GuestSpec) -> None:
 def command_line(spec: GuestSpec, host: Host, files: Descriptors) -> list[str]:
     """Write the whole command line, launcher first. The spec has passed ``check_spec``."""
     return [
-        *host.launcher,
+        # The namespace of the taps need not exist while no guest of the host has one.
+        *(host.launcher if spec.nics else ()),
         *_tap_opener(spec, host, files),
         *host.rights_dropper,
         host.qemu,

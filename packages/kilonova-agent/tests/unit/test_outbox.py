@@ -1,0 +1,131 @@
+"""Reports that must arrive, over a controller that does not always answer."""
+
+import asyncio
+
+from kilonova_agent import outbox as module
+from kilonova_agent.outbox import Outbox
+from kilonova_kit.bus import BusTimeout, MessageTooLarge
+from kilonova_messages.encoding import decode_report, encode
+from kilonova_messages.reports import Heartbeat, Receipt
+
+
+def beat(number):
+    return Heartbeat(boot_id=str(number), agent_version="1", clock=0.0, started_at=0.0)
+
+
+class Listener:
+    """Receives what is sent; loses the first ``lost``; holds while ``gate`` is shut."""
+
+    def __init__(self, lost=0):
+        self.lost, self.heard = lost, []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, data):
+        report = decode_report(data)
+        await self.gate.wait()
+        if self.lost:
+            self.lost -= 1
+            raise BusTimeout("lost on purpose")
+        self.heard.append(report.boot_id)
+        return encode(Receipt(refused="stale" if report.boot_id == "stale" else ""))
+
+
+async def test_a_lost_report_is_sent_until_it_is_receipted(eventually):
+    listener, receipts = Listener(lost=3), []
+    outbox = Outbox(listener)
+    outbox.put("beat", beat(1), receipts.append)
+    await eventually(lambda: receipts)
+    assert listener.heard == ["1"]
+    assert outbox.waiting == 0
+
+
+async def test_a_newer_report_takes_the_place_of_one_that_waits(eventually):
+    listener = Listener()
+    listener.gate.clear()
+    outbox = Outbox(listener)
+    outbox.put("beat", beat(1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    outbox.put("beat", beat(2))
+    outbox.put("beat", beat(3))
+    listener.gate.set()
+    await eventually(lambda: outbox.waiting == 0)
+    assert listener.heard == ["1", "3"]
+
+
+async def test_what_is_made_at_sending_is_made_anew_at_each_try(eventually):
+    listener, made = Listener(lost=2), []
+
+    async def make():
+        made.append(1)
+        return beat(len(made))
+
+    outbox = Outbox(listener)
+    outbox.put("beat", make)
+    await eventually(lambda: outbox.waiting == 0)
+    assert listener.heard == ["3"]
+
+
+async def test_a_report_with_nothing_to_say_is_dropped(eventually):
+    listener = Listener()
+
+    async def make():
+        return None
+
+    outbox = Outbox(listener)
+    outbox.put("beat", make)
+    await eventually(lambda: outbox.waiting == 0)
+    assert listener.heard == []
+
+
+async def test_a_refused_report_is_not_sent_again(eventually):
+    listener, receipts = Listener(), []
+    outbox = Outbox(listener)
+    outbox.put("beat", beat("stale"), receipts.append)
+    await eventually(lambda: receipts)
+    assert receipts[0].refused == "stale"
+    assert outbox.waiting == 0
+
+
+async def test_a_report_that_never_fits_is_dropped_and_told(eventually, caplog):
+    async def refuse(_):
+        raise MessageTooLarge("2 of 1 bytes")
+
+    outbox = Outbox(refuse)
+    outbox.put("beat", beat(1))
+    await eventually(lambda: outbox.waiting == 0)
+    assert "too large" in caplog.text
+
+
+async def test_beyond_the_bound_the_oldest_goes(monkeypatch, eventually):
+    monkeypatch.setattr(module, "MOST", 3)
+    listener = Listener()
+    listener.gate.clear()
+    outbox = Outbox(listener)
+    for number in range(5):
+        outbox.put(number, beat(number))
+    assert outbox.waiting == 3
+    listener.gate.set()
+    await eventually(lambda: outbox.waiting == 0)
+    assert listener.heard == ["2", "3", "4"]
+
+
+async def test_the_return_of_the_bus_ends_the_pauses(monkeypatch, eventually):
+    monkeypatch.setattr(module, "_FIRST_PAUSE", 3600.0)
+    listener = Listener(lost=1)
+    outbox = Outbox(listener)
+    outbox.put("beat", beat(1))
+    await eventually(lambda: listener.lost == 0)
+    await asyncio.sleep(0)
+    outbox.try_now()
+    await eventually(lambda: outbox.waiting == 0)
+
+
+async def test_a_closed_outbox_sends_nothing_more():
+    listener = Listener(lost=1)
+    outbox = Outbox(listener)
+    outbox.put("beat", beat(1))
+    await outbox.close()
+    outbox.put("beat", beat(2))
+    assert listener.heard == []
