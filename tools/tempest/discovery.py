@@ -47,6 +47,7 @@ class Found(msgspec.Struct, frozen=True):
     flavors: tuple[str, ...]
     hosts: int
     public_network: tuple[str, str]
+    shared_network: str
     network_extensions: tuple[str, ...]
     compute_version: str
     placement_version: str
@@ -155,6 +156,7 @@ def discover(entry: CloudEntry) -> Found:
     asker = Asker(entry)
     network = "" if asker.endpoints["network"].endswith("/v2.0") else "/v2.0"
     external = asker.get("network", f"{network}/networks?router:external=True")["networks"]
+    shared = asker.get("network", f"{network}/networks?shared=True")["networks"]
     return Found(
         entry=entry,
         services=frozenset(asker.endpoints),
@@ -162,6 +164,7 @@ def discover(entry: CloudEntry) -> Found:
         flavors=_flavors(asker),
         hosts=_hosts(asker),
         public_network=(external[0]["id"], external[0]["name"]) if external else ("", ""),
+        shared_network=shared[0]["name"] if shared else "",
         network_extensions=tuple(one["alias"] for one in asker.get("network", f"{network}/extensions")["extensions"]),
         compute_version=newest_version(asker.root("compute")),
         placement_version=newest_version(asker.root("placement")),
