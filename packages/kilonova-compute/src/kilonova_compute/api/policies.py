@@ -69,3 +69,8 @@ LIST_KEYPAIRS_OF_OTHERS = admins("os-keypairs:index")
 CREATE_KEYPAIR_OF_OTHERS = admins("os-keypairs:create")
 SHOW_KEYPAIR_OF_OTHERS = admins("os-keypairs:show")
 DELETE_KEYPAIR_OF_OTHERS = admins("os-keypairs:delete")
+
+LIMITS_OF_OTHERS = admins("limits:other_project")
+QUOTAS_OF_OTHERS = admins("os-quota-sets:show")
+QUOTA_DETAILS_OF_OTHERS = admins("os-quota-sets:detail")
+USAGE_OF_OTHERS = admins("os-simple-tenant-usage:show")

@@ -17,7 +17,7 @@ _WITH_PROJECT = re.compile(r"^/v2(?:\.1)?/([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{
 def without_project(path: str) -> str:
     """Older clients put the project's id behind the version: ``/v2.1/<project>/servers``; ``/v2`` is the same API."""
     path = _WITH_PROJECT.sub("/v2.1", path)
-    return "/v2.1" + path[3:] if path.startswith("/v2/") else path
+    return "/v2.1" + path[3:] if path.startswith("/v2/") and path != "/v2/" else path
 
 
 SERVICE = Service(

@@ -78,7 +78,7 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     if project_id is None:
         raise Forbidden("A server needs a project: use a token with a project scope.")
     flavor = wish.flavor
-    await app.check_room(compute, project_id, wish.count_max, flavor.vcpus, flavor.ram)
+    await app.check_room(compute, project_id, wish.count_max, flavor.vcpus, flavor.ram, user_id=identity.user_id)
     image = await _image(compute, identity, wish)
     wish = msgspec.structs.replace(wish, networks=await _networks(compute, identity, wish))
     groups = await _groups(compute, identity, wish)

@@ -1,18 +1,38 @@
 """What a project may have: the settings, what an operator set for all, for the project, for a user in it.
 
 Use is never counted by a counter: it is a sum over the server index and the stores, so it cannot be wrong for long.
+A limit of -1 is none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
 import msgspec
 from kilonova_kit.database import Connection
+from kilonova_kit.errors import BadRequest, QuotaExceeded
 
 from kilonova_compute.app.compute import Compute, Limits
+from kilonova_compute.store import index as index_store
 from kilonova_compute.store import quotas as store
+from kilonova_compute.store import server_groups as group_store
 
 #: The one class of quotas that there is: what holds for all projects without their own.
 DEFAULT_CLASS = "default"
+#: Quotas of the network service that nova once kept as well; nothing here looks at them.
+NETWORK_QUOTAS = {"fixed_ips": -1, "floating_ips": -1, "security_groups": -1, "security_group_rules": -1}
+NAMES = (*Limits.__struct_fields__, *NETWORK_QUOTAS)
+
+
+class Quota(NamedTuple):
+    """A limit, and how much of it is in use."""
+
+    limit: int
+    in_use: int
+
+
+# --- what holds
 
 
 async def limits_of(compute: Compute, project_id: str) -> Limits:
@@ -21,6 +41,116 @@ async def limits_of(compute: Compute, project_id: str) -> Limits:
 
 
 def read_limits(tx: Connection, settings: Limits, project_id: str) -> Limits:
-    own = {**store.of(tx, store.CLASS, DEFAULT_CLASS), **store.of(tx, store.PROJECT, project_id)}
-    known = {name: amount for name, amount in own.items() if name in Limits.__struct_fields__}
-    return msgspec.structs.replace(settings, **known) if known else settings
+    amounts = _amounts(tx, settings, project_id)
+    return Limits(**{name: amounts[name] for name in Limits.__struct_fields__})
+
+
+def _amounts(tx: Connection, settings: Limits, project_id: str | None, user_id: str = "") -> dict[str, int]:
+    found = {**NETWORK_QUOTAS, **msgspec.structs.asdict(settings), **store.of(tx, store.CLASS, DEFAULT_CLASS)}
+    if project_id is not None:
+        found |= store.of(tx, store.PROJECT, project_id)
+        if user_id:
+            found |= store.of(tx, store.USER, _user(project_id, user_id))
+    return found
+
+
+def _user(project_id: str, user_id: str) -> str:
+    return f"{project_id}:{user_id}"
+
+
+async def defaults(compute: Compute) -> dict[str, int]:
+    """What holds for a project of which nothing is said."""
+    return await compute.cells.database.read(lambda tx: _amounts(tx, compute.limits, None))
+
+
+async def shown(compute: Compute, project_id: str, user_id: str = "") -> dict[str, Quota]:
+    """Every quota with its use."""
+
+    def read(tx: Connection) -> dict[str, Quota]:
+        amounts, used = _amounts(tx, compute.limits, project_id, user_id), _used(tx, project_id, user_id)
+        return {name: Quota(amounts[name], used.get(name, 0)) for name in NAMES}
+
+    return await compute.cells.database.read(read)
+
+
+def _used(tx: Connection, project_id: str, user_id: str) -> dict[str, int]:
+    servers, vcpus, ram = index_store.usage(tx, project_id, user_id)
+    groups = group_store.count(tx, project_id)
+    return {"instances": servers, "cores": vcpus, "ram": ram, "server_groups": groups}
+
+
+def check_room(tx: Connection, settings: Limits, project_id: str, user_id: str, wanted: Mapping[str, int]) -> None:
+    """Raise QuotaExceeded where the project may not have so much more, or the user's own share is spent."""
+    _check_amounts(_amounts(tx, settings, project_id), wanted, lambda: _used(tx, project_id, ""))
+    if own := store.of(tx, store.USER, _user(project_id, user_id)):
+        _check_amounts(own, wanted, lambda: _used(tx, project_id, user_id))
+
+
+def _check_amounts(limits: Mapping[str, int], wanted: Mapping[str, int], use: Callable[[], Mapping[str, int]]) -> None:
+    limited = {name: limits[name] for name in wanted if limits.get(name, -1) != -1}
+    used = use() if limited else {}
+    for name, limit in limited.items():
+        if used[name] + wanted[name] > limit:
+            raise QuotaExceeded(
+                f"Quota exceeded for {name}: Requested {wanted[name]}, but already used {used[name]} of {limit} {name}"
+            )
+
+
+# --- setting
+
+
+async def put(
+    compute: Compute, project_id: str, user_id: str, amounts: Mapping[str, int], *, force: bool
+) -> dict[str, int]:
+    """Set quotas. Without ``force``, raises BadRequest for less than is in use, or more than the project has."""
+
+    def write(tx: Connection) -> dict[str, int]:
+        if not force:
+            _check(tx, compute.limits, project_id, user_id, amounts)
+        if user_id:
+            store.put(tx, store.USER, _user(project_id, user_id), amounts)
+        else:
+            store.put(tx, store.PROJECT, project_id, amounts)
+        return _amounts(tx, compute.limits, project_id, user_id)
+
+    return await compute.cells.database.write(write)
+
+
+def _check(tx: Connection, settings: Limits, project_id: str, user_id: str, wanted: Mapping[str, int]) -> None:
+    used, most = _used(tx, project_id, user_id), _amounts(tx, settings, project_id)
+    for name, amount in wanted.items():
+        minimum = used.get(name, 0)
+        if 0 <= amount < minimum:
+            raise BadRequest(
+                f"Quota limit {amount} for {name} must be greater than or equal to already used and reserved {minimum}."
+            )
+        maximum = most[name] if user_id else -1
+        if maximum != -1 and (amount == -1 or amount > maximum):
+            raise BadRequest(f"Quota limit {amount} for {name} must be less than or equal to {maximum}.")
+
+
+async def forget(compute: Compute, project_id: str, user_id: str) -> None:
+    """Back to what holds for all; for a project, of its users too."""
+
+    def write(tx: Connection) -> None:
+        if user_id:
+            store.forget(tx, store.USER, _user(project_id, user_id))
+            return
+        store.forget(tx, store.PROJECT, project_id)
+        store.forget_users(tx, project_id)
+
+    await compute.cells.database.write(write)
+
+
+async def class_amounts(compute: Compute, name: str) -> dict[str, int]:
+    """What a class holds: only the default class has any force."""
+
+    def read(tx: Connection) -> dict[str, int]:
+        return {**NETWORK_QUOTAS, **msgspec.structs.asdict(compute.limits), **store.of(tx, store.CLASS, name)}
+
+    return await compute.cells.database.read(read)
+
+
+async def put_class(compute: Compute, name: str, amounts: Mapping[str, int]) -> dict[str, int]:
+    await compute.cells.database.write(lambda tx: store.put(tx, store.CLASS, name, amounts))
+    return await class_amounts(compute, name)

@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 from kilonova_kit.database import Connection
-from kilonova_kit.errors import BadRequest, Conflict, NotFound, QuotaExceeded
+from kilonova_kit.errors import BadRequest, Conflict, NotFound
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import new_uuid
 
+from kilonova_compute.app import quotas
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.cells.cells import Cell
 from kilonova_compute.model.actions import ActionRecord, ActionState
@@ -322,18 +323,7 @@ async def action_with_lines(compute: Compute, server: Server, request_id: str) -
 # --- quota
 
 
-async def check_room(compute: Compute, project_id: str, count: int, vcpus: int, ram: int) -> None:
-    """Raise QuotaExceeded when the project may not have so many more."""
-    limits = compute.limits
-    if (limits.instances, limits.cores, limits.ram) == (-1, -1, -1):
-        return
-    used = await compute.cells.database.read(lambda tx: index_store.usage(tx, project_id))
-    for name, limit, more, have in (
-        ("instances", limits.instances, count, used[0]),
-        ("cores", limits.cores, count * vcpus, used[1]),
-        ("ram", limits.ram, count * ram, used[2]),
-    ):
-        if limit != -1 and have + more > limit:
-            raise QuotaExceeded(
-                f"Quota exceeded for {name}: Requested {more}, but already used {have} of {limit} {name}"
-            )
+async def check_room(compute: Compute, project_id: str, count: int, vcpus: int, ram: int, *, user_id: str = "") -> None:
+    """Raise QuotaExceeded when the project, or the user in it, may not have so many more."""
+    wanted = {"instances": count, "cores": count * vcpus, "ram": count * ram}
+    await compute.cells.database.read(lambda tx: quotas.check_room(tx, compute.limits, project_id, user_id, wanted))

@@ -183,11 +183,28 @@ def _members(wanted: ServerFilter) -> Iterator[ColumnElement[bool]]:
         yield _has(index.c.metadata, f"{key}{_PAIR}{value}")
 
 
-def usage(tx: Connection, project_id: str) -> tuple[int, int, int]:
-    """(servers, vCPUs, MiB of memory) of a project that are not deleted."""
+def in_period(
+    tx: Connection, start: float, stop: float, project_id: str | None, marker: Server | None, limit: int
+) -> list[Server]:
+    """Servers, also deleted ones, that were there between two moments; from behind the marker on."""
+    order = [ServerOrder("launched_at", False), ServerOrder("id", False)]
+    query = select(index.c.record).where(
+        or_(index.c.terminated_at.is_(None), index.c.terminated_at > start), index.c.launched_at < stop
+    )
+    if project_id is not None:
+        query = query.where(index.c.project_id == project_id)
+    if marker is not None:
+        query = query.where(_after(order, _row(marker, 0)))
+    return [decode(record) for (record,) in tx.execute(query.order_by(*(_ordered(key) for key in order)).limit(limit))]
+
+
+def usage(tx: Connection, project_id: str, user_id: str = "") -> tuple[int, int, int]:
+    """(servers, vCPUs, MiB of memory) of a project, or of a user in it, that are not deleted."""
     query: Select[Any] = select(
         func.count(), func.coalesce(func.sum(index.c.vcpus), 0), func.coalesce(func.sum(index.c.ram), 0)
     ).where(index.c.project_id == project_id, index.c.deleted.is_(False))
+    if user_id:
+        query = query.where(index.c.user_id == user_id)
     servers, vcpus, ram = tx.execute(query).one()
     return servers, vcpus, ram
 
