@@ -70,6 +70,7 @@ class Agent:
         self._data = settings.data_dir.absolute()
         self._lock_descriptor: int | None = None
         self._started = contextlib.AsyncExitStack()
+        self._link: Link | None = None
 
     async def start(self) -> None:
         """Be ready for steps. AgentError, DriverError or NetworkError when this host cannot work."""
@@ -85,9 +86,16 @@ class Agent:
     async def close(self) -> None:
         """Let go of everything; guests, their network and their records stay."""
         await self._started.aclose()
+        self._link = None
         if self._lock_descriptor is not None:
             os.close(self._lock_descriptor)
             self._lock_descriptor = None
+
+    def missing(self) -> list[str]:
+        """What keeps this agent from taking steps, in words; empty when it is ready."""
+        if self._link is not None and self._link.is_connected:
+            return []
+        return [f"the agent of {self._data} is not connected to the bus"]
 
     async def drain(self) -> tuple[str, ...]:
         """Take the guests down with the host, and its network; the ids of those that would not stop.
@@ -112,7 +120,7 @@ class Agent:
     async def _start(self, joined: Joined) -> None:
         host = await self._start_host(joined)
         tls = tls_context(self.settings.ca_file) if joined.bus_url.startswith("tls:") else None
-        link = Link(joined, bus_credentials(self._data, joined), tls)
+        link = self._link = Link(joined, bus_credentials(self._data, joined), tls)
         clock = ControllerClock()
         worker = Worker(
             host,

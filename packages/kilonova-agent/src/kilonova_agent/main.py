@@ -30,11 +30,13 @@ from kilonova_agent.errors import AgentError
 from kilonova_agent.joining import join
 from kilonova_agent.network.errors import NetworkError
 from kilonova_agent.settings import AgentSettings
+from kilonova_agent.status_door import StatusDoor
 
 log = logging.getLogger(__name__)
 
-_FLAGS = ("controller_url", "hostname", "address", "driver", "run_as", "ca_file", "image_cache_dir", "log_format",
-          "log_level", "heartbeat_seconds", "guests_report_seconds", "builds_at_once", "drain_seconds")  # fmt: skip
+_FLAGS = tuple(
+    name for name in AgentSettings.__struct_fields__ if name not in ("data_dir", "driver_options", "steps_at_once")
+)
 _STARTS_AT_ONCE = 16
 
 
@@ -54,9 +56,11 @@ async def run_agents(
     AgentError, DriverError or NetworkError of the first that cannot start; then all are closed again.
     """
     agents = [Agent(settings) for settings in all_settings]
+    door = StatusDoor(all_settings[0].status_listen, lambda: [words for agent in agents for words in agent.missing()])
     stopping, draining = stop or asyncio.Event(), asyncio.Event()
     if stop is None:
         _listen_to_signals(stopping, draining)
+    await door.start()
     starting = asyncio.create_task(_start_all(agents))
     waiting = asyncio.create_task(stopping.wait())
     try:
@@ -72,6 +76,7 @@ async def run_agents(
             task.cancel()
         await asyncio.gather(starting, waiting, return_exceptions=True)
         await asyncio.gather(*(agent.close() for agent in agents))
+        await door.close()
 
 
 def _listen_to_signals(stopping: asyncio.Event, draining: asyncio.Event) -> None:

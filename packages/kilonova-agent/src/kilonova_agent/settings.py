@@ -33,6 +33,9 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: Annotated[float, msgspec.Meta(gt=0, description="For guests to stop when the host goes down.")] = (
         60.0
     )
+    status_listen: Annotated[
+        str, msgspec.Meta(description="HOST:PORT for /healthz, /readyz, /metrics; empty: none.")
+    ] = ""
     log_format: Annotated[LogFormat, msgspec.Meta(description="Lines of text, or JSON.")] = "text"
     log_level: Annotated[str, msgspec.Meta(description="The least level that is logged.")] = "INFO"
 
