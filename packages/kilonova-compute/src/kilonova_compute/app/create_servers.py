@@ -24,7 +24,7 @@ from kilonova_compute.app.compute import Compute
 from kilonova_compute.cells.cells import CELL0
 from kilonova_compute.external.image import snapshot_of
 from kilonova_compute.external.placement import Refused
-from kilonova_compute.model.actions import ActionRecord
+from kilonova_compute.model.actions import ActionRecord, Line, LineState, StepFault
 from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
 from kilonova_compute.model.servers import Fault, FlavorSnapshot, ImageSnapshot, Server, VmState, WantedNetwork
 from kilonova_compute.store import actions as action_store
@@ -323,7 +323,21 @@ async def _write_refused(
             store.add(tx, server)
             record = app.new_record(compute, identity, server, "create", request_id, {})
             action_store.add_closed(tx, app.closed_as_failed(record, why, now))
+            action_store.write_line(tx, record.id, _refusal(why, now))
 
     await cell.database.write(write)
     await compute.announced(cell)
     return failed
+
+
+def _refusal(why: str, now: float) -> Line:
+    """The journal's one line of a create that was over before it began."""
+    return Line(
+        step="bind_claim",
+        position=0,
+        attempt=1,
+        state=LineState.FAILED,
+        started_at=now,
+        finished_at=now,
+        fault=StepFault(code="no_host", message=why),
+    )
