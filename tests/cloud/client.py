@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -222,6 +222,11 @@ def has_ended(action: Mapping[str, Any]) -> bool:
     """Whether every event that began has a result."""
     events: Sequence[Mapping[str, Any]] = action["events"]
     return action["message"] is not None or (bool(events) and all(event["result"] for event in events))
+
+
+def reasons(action: Mapping[str, Any]) -> str:
+    """Why an action failed, in the words of its events; only administrators are told."""
+    return " | ".join(str(event["details"]) for event in action["events"] if event.get("details"))
 
 
 def event_results(action: Mapping[str, Any]) -> dict[str, str]:

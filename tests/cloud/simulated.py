@@ -229,9 +229,9 @@ class SimulatedCloud:
     def claims_of(self, owner: str = "") -> list[dict[str, Any]]:
         """Live claims, from placement's own API; of one server, or all."""
         found: list[dict[str, Any]] = []
-        marker = ""
+        marker, whose = "", f"server:{owner}" if owner else ""
         while True:
-            page = self.admin.get(f"/placement/native/v1/claims?owner={owner}&marker={marker}")
+            page = self.admin.get(f"/placement/native/v1/claims?owner={whose}&marker={marker}")
             found += page["claims"]
             marker = page.get("next_marker", "")
             if not marker:
