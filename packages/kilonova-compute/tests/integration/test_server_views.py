@@ -21,7 +21,8 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 #: The versions at which an answer about servers changed.
 BOUNDARIES = (
-    "2.1", "2.3", "2.9", "2.16", "2.19", "2.26", "2.47", "2.63", "2.69", "2.71", "2.73", "2.75", "2.90", "2.96",
+    "2.1", "2.3", "2.9", "2.16", "2.19", "2.26", "2.47", "2.63", "2.69", "2.71", "2.73", "2.75", "2.90", "2.96", "2.98",
+    "2.100",
 )  # fmt: skip
 
 
@@ -36,7 +37,7 @@ async def server_id(world: World) -> str:
     """A server with something in every field."""
     hint = "4aa6a1f4-2f67-4b1e-8f6c-8d6a2c1e0a11"
     wanted = {
-        "name": "web", "imageRef": world.images.add(hw_disk_bus="virtio", kernel_id="k"), "flavorRef": "1",
+        "name": "web", "imageRef": world.images.add(hw_disk_bus="virtio", kernel_id="k", own_word="x"), "flavorRef": "1",
         "metadata": {"colour": "blue"}, "networks": [{"uuid": world.network.network_id}], "config_drive": True,
         "accessIPv4": "192.0.2.7", "accessIPv6": "2001:db8::7", "user_data": "aGVsbG8=", "description": "a web server",
         "tags": ["front", "red"], "OS-DCF:diskConfig": "AUTO", "availability_zone": "nova",

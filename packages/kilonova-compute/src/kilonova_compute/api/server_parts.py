@@ -1,4 +1,4 @@
-"""Small things that hang on a server: its interfaces, security groups, password, volumes, topology, migrations."""
+"""Small things that hang on a server: its interfaces, security groups, password, volumes, shares, topology, migrations."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _rule(rule: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-# --- password, volumes, topology, migrations
+# --- password, volumes, shares, topology, migrations
 
 
 async def password(call: NoBody) -> dict[str, str]:
@@ -104,6 +104,16 @@ async def volumes(call: NoBody) -> dict[str, list[Any]]:
 async def volume(call: NoBody) -> dict[str, Any]:
     server = await found(call)
     raise NotFound(f"Instance {server.id} is not attached to volume {call.path['volume_id']}")
+
+
+async def shares(call: NoBody) -> dict[str, list[Any]]:
+    await found(call)
+    return {"shares": []}
+
+
+async def share(call: NoBody) -> dict[str, Any]:
+    server = await found(call)
+    raise NotFound(f"Share {call.path['share_id']} is not attached to server {server.id}.")
 
 
 async def topology(call: NoBody) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from kilonova_compute.api.types.create_server import CreatedServerAnswer, Create
 from kilonova_compute.api.types.instance_actions import ActionAnswer, ActionList, ActionQuery
 from kilonova_compute.api.types.server_filters import ServerQuery
 from kilonova_compute.api.types.servers import BriefServerList, ServerAnswer, ServerList, UpdateServer
-from kilonova_compute.api.versions import STRICT, STRICT_EVERYWHERE, TAGS
+from kilonova_compute.api.versions import SHARES, STRICT, STRICT_EVERYWHERE, TAGS
 
 _SERVER = "/servers/{server_id}"
 
@@ -187,6 +187,22 @@ PARTS = (
     _operation(
         "topology.show", "GET", f"{_SERVER}/topology", server_parts.topology, policies.TOPOLOGY,
         since=(2, 78),
+    ),
+    _operation(
+        "shares.index", "GET", f"{_SERVER}/shares", server_parts.shares, reading("os-server-shares:index"),
+        since=SHARES,
+    ),
+    _operation(
+        "shares.show", "GET", f"{_SERVER}/shares/{{share_id}}", server_parts.share, reading("os-server-shares:show"),
+        since=SHARES,
+    ),
+    _operation(
+        "shares.create", "POST", f"{_SERVER}/shares", server_parts.not_here, writing("os-server-shares:create"),
+        takes=dict[str, Any], since=SHARES,
+    ),
+    _operation(
+        "shares.delete", "DELETE", f"{_SERVER}/shares/{{share_id}}", server_parts.share,
+        writing("os-server-shares:delete"), since=SHARES,
     ),
     _operation(
         "consoles.create", "POST", f"{_SERVER}/remote-consoles", server_parts.not_here, writing("os-remote-consoles"),

@@ -31,6 +31,16 @@ from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.servers import Address, Fault, FlavorSnapshot, ImageSnapshot, Server, VmState, status_of
 
+_PROPERTY_PREFIXES = (
+    "hw_",
+    "img_",
+    "os_",
+    "traits_",
+    "architecture",
+    "auto_disk_config",
+    "hypervisor_",
+    "instance_uuid",
+)
 _WITH_PROGRESS = frozenset({"ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"})
 
 
@@ -187,7 +197,12 @@ def image_view(image: ImageSnapshot | None, sight: Sight) -> ImageView | str:
     if image is None:
         return ""
     link = {"rel": "bookmark", "href": f"{sight.bookmark}/images/{image.image_id}"}
-    return ImageView(id=image.image_id, links=[link], properties=image.properties)
+    return ImageView(id=image.image_id, links=[link], properties=_known_properties(image))
+
+
+def _known_properties(image: ImageSnapshot) -> dict[str, str]:
+    """The properties that mean something to a compute service; others are the owner's own."""
+    return {name: value for name, value in image.properties.items() if name.startswith(_PROPERTY_PREFIXES)}
 
 
 def flavor_view(flavor: FlavorSnapshot, sight: Sight) -> FlavorView:

@@ -12,7 +12,7 @@ from kilonova_kit.http.microversions import Microversions
 
 MINIMUM = (2, 1)
 #: As high as every operation we have answers as the real API does.
-MAXIMUM = (2, 96)
+MAXIMUM = (2, 104)
 
 MICROVERSIONS = Microversions(
     service_type="compute",
@@ -44,4 +44,5 @@ MORE_FILTERS = (2, 83)
 EVENT_DETAILS = (2, 84)
 HOSTNAME = (2, 90)
 FQDN = (2, 94)
+SHARES = (2, 97)
 STRICT_EVERYWHERE = (2, 102)
