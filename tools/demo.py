@@ -114,6 +114,9 @@ class Demo:
             path.touch(mode=0o600)
             path.write_text(private)
             note(f"the private key is in {path}")
+        with self.steps.step("openstack security group rule create --protocol tcp --dst-port 22 default") as note:
+            self.client("security", "group", "rule", "create", "--protocol", "tcp", "--dst-port", "22", "default")
+            note("without it the default security group lets nobody in")
         with self.steps.step("openstack server create --image tiny --flavor m1.tiny --network private --wait"):
             self.client(
                 *("server", "create", "--image", "tiny", "--flavor", "m1.tiny", "--network", "private"),
