@@ -9,6 +9,7 @@ The bus may be away for as long as it likes: guests run on, steps in hand go on,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
@@ -119,4 +120,5 @@ class Link:
         await self.outbox.close()
         if self._bus is not None:
             bus, self._bus = self._bus, None
-            await asyncio.wait_for(bus.close(within=2.0), 10.0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(bus.close(within=2.0), 10.0)

@@ -20,6 +20,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from kilonova_driver.errors import DriverError
 from kilonova_kit.logs import configure_logging
@@ -70,13 +71,18 @@ async def run_agents(
             ready()
             await waiting
         if draining.is_set():
+            await _end(starting)
             await _drain_all(agents)
     finally:
-        for task in (starting, waiting):
-            task.cancel()
-        await asyncio.gather(starting, waiting, return_exceptions=True)
+        await _end(starting)
+        await _end(waiting)
         await asyncio.gather(*(agent.close() for agent in agents))
         await door.close()
+
+
+async def _end(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _listen_to_signals(stopping: asyncio.Event, draining: asyncio.Event) -> None:
@@ -98,9 +104,12 @@ async def _start_all(agents: Sequence[Agent]) -> None:
         async with room:
             await agent.start()
 
-    async with asyncio.TaskGroup() as group:
-        for agent in agents:
-            group.create_task(start(agent))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for agent in agents:
+                group.create_task(start(agent))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
 
 
 async def _drain_all(agents: Sequence[Agent]) -> None:
@@ -141,12 +150,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asyncio.run(_COMMANDS[asked.command](asked))
     except (AgentError, DriverError, NetworkError, SettingsError) as error:
         print(f"kilonova-agent: {error}", file=sys.stderr)
-        return 1
-    except ExceptionGroup as group:
-        for problem in group.exceptions:
-            if not isinstance(problem, AgentError | DriverError | NetworkError):
-                raise
-            print(f"kilonova-agent: {problem}", file=sys.stderr)
         return 1
     return 0
 

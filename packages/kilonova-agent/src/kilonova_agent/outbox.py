@@ -8,6 +8,7 @@ bound the oldest goes, because the controller asks again for what it misses.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Hashable
@@ -33,10 +34,10 @@ Heard = Callable[[Receipt], None]
 class _Entry:
     """What is to be sent under a key; None made means that there is nothing to say any more."""
 
-    __slots__ = ("heard", "what")
+    __slots__ = ("heard", "urgent", "what")
 
-    def __init__(self, what: Report | Make, heard: Heard | None) -> None:
-        self.what, self.heard = what, heard
+    def __init__(self, what: Report | Make, heard: Heard | None, *, urgent: bool) -> None:
+        self.what, self.heard, self.urgent = what, heard, urgent
 
     async def make(self) -> Report | None:
         return await self.what() if callable(self.what) else self.what
@@ -53,20 +54,16 @@ class Outbox:
         self._again = asyncio.Event()
         self._closed = False
 
-    def put(self, key: Hashable, what: Report | Make, heard: Heard | None = None) -> None:
-        """Send this until it is receipted; ``heard`` gets the receipt."""
+    def put(self, key: Hashable, what: Report | Make, heard: Heard | None = None, *, urgent: bool = False) -> None:
+        """Send this until it is receipted; ``heard`` gets the receipt. An urgent one does not wait for the others."""
         if self._closed:
             return
-        self._entries[key] = _Entry(what, heard)
+        self._entries[key] = _Entry(what, heard, urgent=urgent)
         if key not in self._senders:
-            task = self._senders[key] = asyncio.create_task(self._deliver(key))
-            task.add_done_callback(lambda _: self._senders.pop(key, None))
+            self._senders[key] = asyncio.create_task(self._deliver(key))
         while len(self._entries) > MOST:
             del self._entries[next(iter(self._entries))]
             _dropped.inc()
-
-    def withdraw(self, key: Hashable) -> None:
-        self._entries.pop(key, None)
 
     def try_now(self) -> None:
         """The bus is back: do not wait out the pauses."""
@@ -86,6 +83,13 @@ class Outbox:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _deliver(self, key: Hashable) -> None:
+        try:
+            await self._send_all(key)
+        finally:
+            # At once, without an await since nothing was left to send: what comes later gets a sender of its own.
+            del self._senders[key]
+
+    async def _send_all(self, key: Hashable) -> None:
         pause = _FIRST_PAUSE
         while (entry := self._entries.get(key)) is not None:
             try:
@@ -98,13 +102,16 @@ class Outbox:
                 await self._wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
+            except Exception:
+                log.exception("report %s could not be made and is dropped", key)
+                receipt = None
             if self._entries.get(key) is entry:
                 del self._entries[key]
                 if receipt is not None and entry.heard is not None:
                     entry.heard(receipt)
 
     async def _tell(self, entry: _Entry) -> Receipt | None:
-        async with self._room:
+        async with contextlib.nullcontext() if entry.urgent else self._room:
             report = await entry.make()
             return None if report is None else decode_receipt(await self._send(encode(report)))
 

@@ -7,7 +7,7 @@
 Invariants:
 - Memory is read from disk once, at start; after that every change is written first, then believed.
 - A file that cannot be read is set aside and told; it is never the end of the agent.
-- Only the lane of a guest (``worker.py``) changes its record.
+- A record is changed in the guest's lane (``worker.py``), or in one go without an await while nothing is in hand.
 """
 
 from __future__ import annotations

@@ -69,13 +69,16 @@ class Reporting:
 
     async def _repeat(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await work()
+            try:
+                await work()
+            except Exception:
+                log.exception("a report failed; the next one is due in %g seconds", seconds)
             await asyncio.sleep(seconds * random.uniform(0.9, 1.1))  # noqa: S311 - so that hosts do not speak at once
 
     # -- the host -----------------------------------------------------------------------------------------------
 
     async def heartbeat(self) -> None:
-        self._outbox.put("heartbeat", self._make_heartbeat, self._heartbeat_heard)
+        self._outbox.put("heartbeat", self._make_heartbeat, self._heartbeat_heard, urgent=True)
 
     async def _make_heartbeat(self) -> Heartbeat:
         return Heartbeat(
@@ -138,6 +141,8 @@ class Reporting:
                 return
             except DriverError as error:
                 log.error("the driver's events broke off: %s", error.message)
+            except Exception:
+                log.exception("the driver's events broke off")
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     def _noted(self, event: GuestEvent) -> None:

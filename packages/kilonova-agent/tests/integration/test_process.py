@@ -42,7 +42,7 @@ async def test_drain_reaches_the_working_agent_or_does_it_itself(agent_process, 
     process = await agent_process()
     arguments = ["drain", "--data", str(tmp_path / "h1"), "--driver", "fake", "--drain-seconds", "5"]
     assert await asyncio.to_thread(main, arguments) == 0
-    assert await process.end() == 0
+    assert await process.process.wait() == 0
     assert await asyncio.to_thread(main, arguments) == 0
 
 

@@ -129,3 +129,48 @@ async def test_a_closed_outbox_sends_nothing_more():
     await outbox.close()
     outbox.put("beat", beat(2))
     assert listener.heard == []
+
+
+async def test_a_heartbeat_does_not_wait_behind_other_reports(eventually):
+    listener = Listener()
+    listener.gate.clear()
+    outbox = Outbox(listener)
+    for number in range(500):
+        outbox.put(number, beat(number))
+    urgent = asyncio.Event()
+
+    async def make():
+        urgent.set()
+        return beat("urgent")
+
+    outbox.put("heartbeat", make, urgent=True)
+    await eventually(urgent.is_set)
+    await outbox.close()
+
+
+async def test_a_report_that_cannot_be_made_is_told_and_does_not_stop_the_next(eventually, caplog):
+    async def broken():
+        raise KeyError("nobody thought of this")
+
+    listener = Listener()
+    outbox = Outbox(listener)
+    outbox.put("beat", broken)
+    await eventually(lambda: outbox.waiting == 0)
+    outbox.put("beat", beat(1))
+    await eventually(lambda: outbox.waiting == 0)
+    assert listener.heard == ["1"]
+    assert "could not be made" in caplog.text
+
+
+async def test_a_report_that_comes_just_when_the_last_one_was_receipted_is_sent(eventually):
+    listener, receipts = Listener(), []
+    outbox = Outbox(listener)
+
+    def once_more(receipt):
+        receipts.append(receipt)
+        if len(receipts) == 1:
+            asyncio.get_running_loop().call_soon(outbox.put, "beat", beat(2), receipts.append)
+
+    outbox.put("beat", beat(1), once_more)
+    await eventually(lambda: len(receipts) == 2, seconds=5)
+    assert listener.heard == ["1", "2"]
