@@ -144,8 +144,8 @@ class Engine:
         if refused:
             log.info("report %s of host %s is %s", report.operation_id, host_id, refused)
             return Receipt(refused=refused)
-        if report.state != "working":
-            self.wake(cell, report.action_id)
+        if report.state != "working" and not (report.error and report.error.retryable):
+            self.wake(cell, report.action_id)  # what may pass by itself is asked again after the usual silence
         return Receipt()
 
     def _write_report(self, tx: Any, host_id: str, report: StepReport) -> str:

@@ -125,11 +125,11 @@ class NetworkService:
     async def ports_on_host(self, host: str) -> list[Port]:
         return msgspec.convert(await self._list("ports", {"binding:host_id": host}), list[Port])
 
-    async def compute_ports(self) -> list[Port]:
-        """Every port that belongs to a server, of every project."""
-        fields = ["id", "network_id", "mac_address", "device_id", "device_owner", "project_id"]
+    async def ports_we_made(self) -> list[Port]:
+        """Every port that was made for a server (``bind_ports`` marks them), of every project."""
+        fields = ["id", "network_id", "mac_address", "device_id", "device_owner", "project_id", "binding:profile"]
         ports = msgspec.convert(await self._list("ports", {"fields": fields}), list[Port])
-        return [port for port in ports if port.device_owner.startswith("compute:")]
+        return [port for port in ports if port.device_owner.startswith("compute:") and "nic" in port.binding_profile]
 
     async def create_port(self, values: Mapping[str, Any]) -> Port:
         reply = await self._client.request("POST", "/v2.0/ports", json={"port": values})

@@ -117,7 +117,8 @@ class HostReports:
         for guest in report.guests:
             server = expected.pop(guest.guest_id, None)
             if server is not None:
-                await self._settle(where, host_id, guest)
+                if _needs_settling(server, guest):
+                    await self._settle(where, host_id, guest)
             elif await self._is_stray(where, host_id, guest):
                 await sweep_guest(self._compute.links, cell, host_id, guest, self._compute.clock())
         for server in expected.values():
@@ -196,3 +197,9 @@ def _followed(server: Server, guest: GuestState, now: float) -> Server:
     if (vm_state, power) == (server.vm_state, server.power):
         return server
     return msgspec.structs.replace(server, vm_state=vm_state, power=power, updated_at=now)
+
+
+def _needs_settling(server: Server, guest: GuestState) -> bool:
+    """Whether the record and the guest differ, before anything is locked: nearly always they agree."""
+    went_down_with_host = guest.power == "off" and guest.reason == "host_stopped" and server.vm_state is VmState.ACTIVE
+    return went_down_with_host or _followed(server, guest, server.updated_at) != server

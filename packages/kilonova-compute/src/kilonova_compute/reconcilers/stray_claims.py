@@ -25,7 +25,7 @@ class StrayClaims:
     async def __call__(self) -> None:
         compute = self._compute
         claims = await compute.placement.live_claims()
-        ports = await compute.network.compute_ports()
+        ports = await compute.network.ports_we_made()
         owners = set(claims.values()) | {port.device_id for port in ports}
         astray = owners - await self._existing(sorted(owners))
         confirmed = astray & self._suspects
