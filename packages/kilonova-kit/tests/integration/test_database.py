@@ -206,3 +206,13 @@ async def test_a_closed_database_refuses_work_at_once(url):
         await opened.write(add("a"))
     with pytest.raises(DatabaseUnavailable, match="closed"):
         await opened.read(names)
+
+
+async def test_a_hostile_regular_expression_holds_nobody_up(database):
+    await database.write(add("a" * 48 + "!"))
+    found = await database.read(
+        lambda tx: list(tx.execute(select(THINGS).where(THINGS.c.name.regexp_match("^(a+)+$"))))
+    )
+    assert found == []
+    query = select(THINGS.c.name).where(THINGS.c.name.regexp_match("^a+!$"))
+    assert await database.read(lambda tx: len(list(tx.execute(query)))) == 1

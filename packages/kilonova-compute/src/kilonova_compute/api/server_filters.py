@@ -5,7 +5,6 @@ Who may not use all filters has the rest ignored, not refused. Empty results tha
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from kilonova_kit.clock import parse_iso
 from kilonova_kit.errors import BadRequest, Forbidden
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.http.versioned import Version
+from kilonova_kit.patterns import check_pattern
 from msgspec import structs
 
 from kilonova_compute.api import versions
@@ -179,8 +179,8 @@ def _narrowed(last: dict[str, str], version: Version) -> dict[str, Any]:
 
 def _check_pattern(name: str, value: str) -> None:
     try:
-        re.compile(value)
-    except re.error as error:
+        check_pattern(value)
+    except ValueError as error:
         raise BadRequest(f"Invalid input for query parameters {name}. Value: {value}. {error}") from None
 
 

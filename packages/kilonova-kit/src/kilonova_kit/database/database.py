@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from kilonova_kit.database.schema import expand
 from kilonova_kit.errors import Unavailable
 from kilonova_kit.metrics import histogram
+from kilonova_kit.patterns import occurs
 
 log = logging.getLogger(__name__)
 
@@ -206,6 +207,12 @@ def _tune_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=2000", "cache_size=-2000"):
         connection.execute(f"PRAGMA {pragma}").close()
+    connection.create_function("regexp", 2, _regexp, deterministic=True)
+
+
+def _regexp(pattern: str, text: object) -> bool:
+    """SQLite's REGEXP operator. SQLAlchemy brings one that uses ``re``, which a hostile pattern stops for ever."""
+    return text is not None and occurs(pattern, str(text))
 
 
 def _begin_sqlite(connection: Connection) -> None:

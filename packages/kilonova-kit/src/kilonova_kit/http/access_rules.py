@@ -11,15 +11,17 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from kilonova_kit.http.identity import AccessRule
+from kilonova_kit.patterns import escaped, fits
 
 _TOKEN = re.compile(r"(?P<tag>\{[^}]*\})|(?P<rest>\*\*)|(?P<part>\*)|(?P<literal>[^{}*]+|[{}])")
 _MEANINGS = {"tag": "[^/]+", "part": "[^/]*", "rest": ".*"}
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _expression(pattern: str) -> str:
+    """The regular expression that a pattern stands for; users write patterns, so only RE2 may match it."""
     found = _TOKEN.finditer(pattern)
-    return re.compile("".join(_MEANINGS.get(token.lastgroup or "", re.escape(token[0])) for token in found))
+    return "".join(_MEANINGS.get(token.lastgroup or "", escaped(token[0])) for token in found)
 
 
 def allowed(rules: Iterable[AccessRule], service: str, method: str, paths: Iterable[str]) -> bool:
@@ -28,6 +30,6 @@ def allowed(rules: Iterable[AccessRule], service: str, method: str, paths: Itera
     return any(
         rule.service == service
         and rule.method.upper() == method
-        and any(_compiled(rule.path).fullmatch(path) for path in candidates)
+        and any(fits(_expression(rule.path), path) for path in candidates)
         for rule in rules
     )
