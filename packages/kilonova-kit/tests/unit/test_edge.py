@@ -8,7 +8,7 @@ from kilonova_kit.errors import Conflict, NotFound
 from kilonova_kit.http.client import InProcess, ServiceClient
 from kilonova_kit.http.edge import Edge
 from kilonova_kit.http.faults import compute_faults
-from kilonova_kit.http.identity import Identity
+from kilonova_kit.http.identity import AccessRule, Identity
 from kilonova_kit.http.microversions import Microversions
 from kilonova_kit.http.operations import Answer, Change, Operation, Service
 from kilonova_kit.http.policy import Policy, PolicyBook, admin, anyone, member, reader
@@ -36,9 +36,18 @@ class Users:
     """An Authenticator over a fixed table."""
 
     async def identify(self, token):
-        roles = {"root": {"admin", "member", "reader"}, "user": {"member", "reader"}, "guest": {"reader"}}.get(token)
+        roles = {
+            "root": {"admin", "member", "reader"},
+            "user": {"member", "reader"},
+            "guest": {"reader"},
+            "program": {"member", "reader"},
+            "service": {"service"},
+        }.get(token)
+        rules = (AccessRule("compute", "GET", "/v2.1/things"),) if token == "program" else None
         return (
-            None if roles is None else Identity(user_id=token, project_id="p", roles=frozenset(roles), expires_at=9e9)
+            None
+            if roles is None
+            else Identity(user_id=token, project_id="p", roles=frozenset(roles), expires_at=9e9, access_rules=rules)
         )
 
 
@@ -326,3 +335,12 @@ async def test_an_operator_may_change_who_may():
     auditor = Identity(user_id="a", roles=frozenset({"auditor"}))
     assert book.allows(Policy("t:create", member), auditor)
     assert not book.allows(Policy("t:delete", admin), auditor)
+
+
+@pytest.mark.parametrize(
+    ("speaker", "status"), [(None, 401), ("program", 401), ("root", 401), ("nonsense", 401), ("service", 200)]
+)
+async def test_only_a_service_lifts_the_access_rules_of_an_application_credential(client, speaker, status):
+    headers = {} if speaker is None else {"X-Service-Token": speaker}
+    assert (await client.request("GET", "/v2.1/things", token="program", headers=headers)).status == 200
+    assert (await client.request("GET", "/v2.1/things/a", token="program", headers=headers)).status == status

@@ -92,8 +92,10 @@ class Edge:
             by_method[operation.method].append(operation)
         if "GET" in by_method:
             by_method.setdefault("HEAD", by_method["GET"])
-        responders = {f"on_{method.lower()}": self._responder(by_method.get(method, [])) for method in _METHODS}
-        responders["on_options"] = self._options(sorted(by_method))
+        allow = ", ".join(sorted(by_method.keys() - {"HEAD"}))
+        responders = {f"on_{method.lower()}": self._responder(by_method.get(method, []), allow) for method in _METHODS}
+        refuses = self.service.refuses_options
+        responders["on_options"] = self._responder([], allow) if refuses else self._options(sorted(by_method))
         return type("Resource", (), responders)()
 
     def _options(self, methods: Sequence[str]) -> Callable[..., Awaitable[None]]:
@@ -102,8 +104,10 @@ class Edge:
 
         return respond
 
-    def _responder(self, operations: Sequence[Operation]) -> Callable[..., Awaitable[None]]:
+    def _responder(self, operations: Sequence[Operation], allow: str) -> Callable[..., Awaitable[None]]:
         async def respond(_: object, request: falcon.asgi.Request, response: falcon.asgi.Response, **path: str) -> None:
+            if not operations:
+                response.set_header("Allow", allow)
             await self._respond(operations, request, response, path)
 
         return respond
@@ -120,15 +124,15 @@ class Edge:
     ) -> None:
         started = time.perf_counter()
         request_id = self._request_id(request)
-        request.context.operation = "none"
+        request.context.operation, request.context.version = "none", None
         with bind(request_id=request_id):
             try:
                 await self._serve(operations, request, response, path, request_id)
             except KilonovaError as error:
-                self._fault(error, response, request_id)
+                self._fault(error, request, response, request_id)
             except Exception:
                 log.exception("unexpected error in %s %s", request.method, request.path)
-                self._fault(_unexpected(), response, request_id)
+                self._fault(_unexpected(), request, response, request_id)
             self._finish(request, response, request_id, time.perf_counter() - started)
 
     def _request_id(self, request: falcon.asgi.Request) -> str:
@@ -153,7 +157,7 @@ class Edge:
         path: dict[str, str],
         request_id: str,
     ) -> None:
-        version = self._version(request, response)
+        request.context.version = version = self._version(request, response)
         operation = self._operation(operations, request, version)
         request.context.operation = operation.name
         identity = await self._identity(operation, request)
@@ -197,7 +201,8 @@ class Edge:
                 headers={"WWW-Authenticate": f'Keystone uri="{self._origin(request)}/identity"'},
             )
         service_token = request.get_header("X-Service-Token")
-        if service_token and (speaker := await self._authenticator.identify(service_token)):
+        speaker = await self._authenticator.identify(service_token) if service_token else None
+        if speaker is not None and "service" in speaker.roles:  # whoever else speaks lends nothing, and lifts no rule
             return msgspec.structs.replace(identity, service_roles=speaker.roles)
         self._keep_access_rules(identity, request)
         return identity
@@ -226,10 +231,11 @@ class Edge:
         below = request.path[len(base) :] if request.path.startswith(base) else request.path
         request.context.path_below_base = below
         pairs = parse_qsl(request.query_string, keep_blank_values=True)
+        read = not operation.reads_itself
         return Call(
             app=self._app,
-            body=await self._body(operation, request, version),
-            query=bodies.to_query(pairs, operation.query, version, operation.strict_query),
+            body=await self._body(operation, request, version) if read else None,
+            query=bodies.to_query(pairs, operation.query, version, operation.strict_query) if read else None,
             path=path,
             identity=identity,
             version=version,
@@ -290,8 +296,12 @@ class Edge:
                 change.older_answer(plain, version)
         return plain
 
-    def _fault(self, error: KilonovaError, response: falcon.asgi.Response, request_id: str) -> None:
-        status, body = self.service.faults(error, request_id)
+    def _fault(self, error: KilonovaError, request: Any, response: falcon.asgi.Response, request_id: str) -> None:
+        if self.service.versioned_faults:
+            version = getattr(request.context, "version", None)
+            status, body = self.service.versioned_faults(error, request_id, version)
+        else:
+            status, body = self.service.faults(error, request_id)
         response.status = str(status)
         response.content_type = "application/json"
         response.data = msgspec.json.encode(body)
@@ -304,10 +314,10 @@ class Edge:
             status = int(str(error.status).split()[0])
             plain = KilonovaError(error.description or error.title or "")
             plain.status = status
-            self._fault(plain, response, request_id)
+            self._fault(plain, request, response, request_id)
             return
         log.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
-        self._fault(_unexpected(), response, request_id)
+        self._fault(_unexpected(), request, response, request_id)
 
 
 def _unexpected() -> KilonovaError:
