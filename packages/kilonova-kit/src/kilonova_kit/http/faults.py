@@ -8,9 +8,12 @@ from http import HTTPStatus
 from typing import Any
 
 from kilonova_kit.errors import KilonovaError, QuotaExceeded, Unauthenticated
+from kilonova_kit.http.versioned import Version
 
 #: (error, request id) -> (status, body)
 FaultStyle = Callable[[KilonovaError, str], tuple[int, Any]]
+#: The same with the version that was asked for, None when it could not be read.
+VersionedFaultStyle = Callable[[KilonovaError, str, Version | None], tuple[int, Any]]
 
 _COMPUTE_NAMES = {
     400: "badRequest",

@@ -25,6 +25,9 @@ class Microversions(msgspec.Struct, frozen=True, kw_only=True):
     maximum: Version
     #: An older header with a bare version, as ``X-OpenStack-Nova-API-Version``.
     legacy_header: str = ""
+    #: The service's own words for a version that is not served and for one that is none.
+    not_served: str = "Version {asked} is not supported by the API. Minimum is {minimum} and maximum is {maximum}."
+    malformed: str = "API Version String '{asked}' is of invalid format. Must be of format MajorNum.MinorNum."
 
 
 def text(version: Version) -> str:
@@ -40,13 +43,11 @@ def asked_version(spoken: Microversions, header: Callable[[str], str | None]) ->
         return spoken.maximum
     found = _VERSION.fullmatch(wanted)
     if not found:
-        raise BadRequest(f"API Version String '{wanted}' is of invalid format. Must be of format MajorNum.MinorNum.")
+        raise BadRequest(spoken.malformed.format(asked=wanted))
     version = (int(found[1]), int(found[2]))
     if not spoken.minimum <= version <= spoken.maximum:
-        raise NotAcceptable(
-            f"Version {wanted} is not supported by the API. Minimum is {text(spoken.minimum)} "
-            f"and maximum is {text(spoken.maximum)}."
-        )
+        bounds = {"minimum": text(spoken.minimum), "maximum": text(spoken.maximum)}
+        raise NotAcceptable(spoken.not_served.format(asked=wanted, **bounds))
     return version
 
 

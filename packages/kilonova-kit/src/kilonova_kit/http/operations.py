@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import falcon.asgi
 import msgspec
 
-from kilonova_kit.http.faults import FaultStyle
+from kilonova_kit.http.faults import FaultStyle, VersionedFaultStyle
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.http.microversions import Microversions
 from kilonova_kit.http.policy import Policy, PolicyBook
@@ -100,6 +100,9 @@ class Operation:
     body_limit: int = 1024 * 1024
     body_optional: bool = False
     content_types: tuple[str, ...] = ("application/json",)
+    #: The handler reads query and body itself (``call.query`` and ``call.body`` are None); ``takes`` and ``query`` only
+    #: say to OpenAPI what they look like. For an API whose words about a wrong request are part of its contract.
+    reads_itself: bool = False
     summary: str = ""
 
     def serves(self, version: Version) -> bool:
@@ -140,3 +143,7 @@ class Service:
     rewrite: Callable[[str], str] | None = None
     #: A path with a slash at its end is another path (a 404, as ``/v2/images/`` at glance), instead of the same one.
     strict_slashes: bool = False
+    #: OPTIONS is a method like another, refused with 405 where the table has none (as at placement).
+    refuses_options: bool = False
+    #: For errors whose body depends on the version asked for (None: it could not be read); used instead of ``faults``.
+    versioned_faults: VersionedFaultStyle | None = None
