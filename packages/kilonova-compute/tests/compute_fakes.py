@@ -223,7 +223,8 @@ class FakePlacement(FakeService):
     def _new(self, identifier: str, owner: Any, host: str, request: Any) -> dict[str, Any]:
         amounts = [{"provider_id": f"id-{host}", "amounts": request["resources"]}]
         return {
-            "claim_id": identifier, "host_id": f"id-{host}", "owner": owner, "state": "held", "host": host, "cell": self.hosts[host],
+            "claim_id": identifier, "host_id": f"id-{host}", "owner": owner, "state": "held", "host": host,
+            "cell": self.hosts[host],
             "providers": amounts,
         }  # fmt: skip
 

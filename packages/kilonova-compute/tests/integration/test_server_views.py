@@ -36,8 +36,9 @@ def _plain(value: Any, server_id: str) -> Any:
 async def server_id(world: World) -> str:
     """A server with something in every field."""
     hint = "4aa6a1f4-2f67-4b1e-8f6c-8d6a2c1e0a11"
+    image_id = world.images.add(hw_disk_bus="virtio", kernel_id="k", own_word="x")
     wanted = {
-        "name": "web", "imageRef": world.images.add(hw_disk_bus="virtio", kernel_id="k", own_word="x"), "flavorRef": "1",
+        "name": "web", "imageRef": image_id, "flavorRef": "1",
         "metadata": {"colour": "blue"}, "networks": [{"uuid": world.network.network_id}], "config_drive": True,
         "accessIPv4": "192.0.2.7", "accessIPv6": "2001:db8::7", "user_data": "aGVsbG8=", "description": "a web server",
         "tags": ["front", "red"], "OS-DCF:diskConfig": "AUTO", "availability_zone": "nova",

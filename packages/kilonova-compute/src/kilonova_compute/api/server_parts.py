@@ -1,4 +1,4 @@
-"""Small things that hang on a server: its interfaces, security groups, password, volumes, shares, topology, migrations."""
+"""Small things that hang on a server: interfaces, security groups, password, volumes, shares, migrations."""
 
 from __future__ import annotations
 
