@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from kilonova_kit.http.operations import Operation
 
-from kilonova_compute.api import flavor_routes, keypair_routes, limit_routes, version_documents
+from kilonova_compute.api import flavor_routes, host_routes, keypair_routes, limit_routes, version_documents
 
 OPERATIONS: tuple[Operation, ...] = (
     *version_documents.OPERATIONS,
     *flavor_routes.OPERATIONS,
     *keypair_routes.OPERATIONS,
     *limit_routes.OPERATIONS,
+    *host_routes.OPERATIONS,
 )

@@ -74,3 +74,7 @@ LIMITS_OF_OTHERS = admins("limits:other_project")
 QUOTAS_OF_OTHERS = admins("os-quota-sets:show")
 QUOTA_DETAILS_OF_OTHERS = admins("os-quota-sets:detail")
 USAGE_OF_OTHERS = admins("os-simple-tenant-usage:show")
+
+AGGREGATE_ADD_HOST = admins("os-aggregates:add_host")
+AGGREGATE_REMOVE_HOST = admins("os-aggregates:remove_host")
+AGGREGATE_SET_METADATA = admins("os-aggregates:set_metadata")

@@ -6,6 +6,7 @@ provider that the host's own report made, under the host's id and name.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
 from kilonova_driver.types.inventory import Inventory as HostInventory
@@ -83,7 +84,12 @@ class PlacementService:
         }
         devices = {device.resource_class: Inventory(total=device.count) for device in inventory.devices}
         report = ProviderReport(
-            name=host.name, cell=host.cell, zone=host.zone, inventories={**pools, **devices}, traits=inventory.traits
+            name=host.name,
+            cell=host.cell,
+            zone=host.zone,
+            inventories={**pools, **devices},
+            traits=inventory.traits,
+            disabled=(host.disabled_reason or "disabled by an operator") if host.disabled else "",
         )
         await self._client.put_provider(host.id, report)
 
@@ -94,6 +100,19 @@ class PlacementService:
     async def set_disabled(self, host_id: str, reason: str) -> None:
         """As ``set_down``, on an operator's word."""
         await self._client.change_provider(host_id, ProviderChange(disabled=reason))
+
+    async def set_place(self, host_id: str, zone: str, aggregates: tuple[str, ...]) -> None:
+        """Say where a host is: its zone, and the aggregates it belongs to. A host that reported nothing yet is none."""
+        with contextlib.suppress(NotFound):
+            await self._client.change_provider(host_id, ProviderChange(zone=zone, aggregates=aggregates))
+
+    async def used(self) -> dict[str, dict[str, int]]:
+        """What is claimed of each host, per resource class, by host id."""
+        return {use.provider.provider_id: use.used for use in await self._client.providers()}
+
+    async def remove_host(self, host_id: str) -> None:
+        """Forget a host. Raises Conflict while there are claims on it."""
+        await self._client.delete_provider(host_id)
 
 
 def _owner(request: ServerRequest) -> Owner:
