@@ -199,7 +199,7 @@ def _settings(asked: argparse.Namespace, data_dir: Path) -> AgentSettings:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="kilonova-agent", description="The agent of a Kilonova host.")
-    parser.add_argument("command", choices=sorted(_COMMANDS))
+    parser.add_argument("command", choices=sorted(_COMMANDS), nargs="?", default="run")
     parser.add_argument("--data", action="append", required=True, metavar="DIR", help="may be given many times")
     parser.add_argument("--config", metavar="FILE", help="settings, instead of DIR/agent.toml")
     parser.add_argument("--token-file", metavar="FILE", help="join: the one-time token")

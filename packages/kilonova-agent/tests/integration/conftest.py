@@ -172,6 +172,11 @@ async def start_agent(controller, tmp_path):
         await agent.close()
 
 
+def own_environment():
+    """Without what is meant for others: an agent takes every such variable for a setting of its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("KILONOVA_")}
+
+
 class AgentProcess:
     """An agent in a process of its own."""
 
@@ -183,7 +188,7 @@ class AgentProcess:
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "kilonova_agent", "run", "--data", str(self._data_dir), "--driver", "fake",
             "--heartbeat-seconds", "0.5", "--guests-report-seconds", "0.5", *self._flags,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE, env=own_environment(),
         )  # fmt: skip
         assert await self.process.stdout.readline() == b"ready\n"
 

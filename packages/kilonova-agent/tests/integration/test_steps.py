@@ -204,6 +204,26 @@ async def test_what_happens_to_a_guest_by_itself_is_told(
     assert (event.guest.power, event.guest.reason) == ("crashed", "struck by lightning")
 
 
+async def test_what_happens_during_a_step_is_told_after_it_and_only_if_the_step_did_not_tell(
+    controller, start_agent, make_wish, make_request, tmp_path, eventually
+):
+    await start_agent(guests_report_seconds=600)
+    control = FakeControl(tmp_path / "h1" / "driver")
+    for name, step in (("stopped", StopGuest()), ("paused", PauseGuest())):
+        await controller.run(HOST, make_request(name, EnsureGuest(wish=make_wish(name))))
+        block = control.block("set_power" if name == "stopped" else "pause")
+        request = make_request(name, step)
+        await controller.send(HOST, request)
+        await eventually(lambda block=block: control.uses(block))
+        crash = control.crash_guest(name)
+        log = tmp_path / "h1" / "driver" / "control-used.jsonl"
+        await eventually(lambda crash=crash, log=log: crash in log.read_text())
+        control.release(block)
+        await eventually(lambda request=request: controller.ends_of(request))
+    (event,) = await eventually(lambda: controller.of(GuestEventReport))
+    assert (event.guest.guest_id, event.guest.power) == ("paused", "crashed")
+
+
 async def test_the_host_tells_what_it_has_and_again_when_it_is_not_known(controller, start_agent, eventually):
     await start_agent()
     await eventually(lambda: controller.of(HostReport))
