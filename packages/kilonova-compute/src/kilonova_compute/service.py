@@ -36,6 +36,7 @@ from kilonova_compute.reconcilers.lost_hosts import LostHosts
 from kilonova_compute.reconcilers.old_servers import forget_old_servers
 from kilonova_compute.reconcilers.port_wirings import PortWirings
 from kilonova_compute.reconcilers.stray_claims import StrayClaims
+from kilonova_compute.store import actions as action_store
 
 
 class ComputeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +87,9 @@ class ComputeApp:
             self._carriers[cell.name].start()
         self.compute = self._compose(cells)
         await bootstrap_flavors(self.compute)
+        holder = self._settings.controller_id
+        for cell in cells.all():
+            await cell.database.write(lambda tx: action_store.let_go(tx, holder))
         lost_hosts = LostHosts(self.compute)
         await Reports(self._bus, HostReports(self.compute)).start(tuple(cell.name for cell in cells.with_hosts()))
         self._start_reconcilers(lost_hosts)

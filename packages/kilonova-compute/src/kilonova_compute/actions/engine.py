@@ -225,10 +225,9 @@ class _Drive:
         context = self._context()
         if step.skip is not None and step.skip(context):
             return await self._end(line, LineState.DONE)
-        if self._late(line, step.within):
-            fault = StepFault(code="late", message=self._late_words(step, line), elsewhere=step.on_host is not None)
-            return await self._end(line, LineState.FAILED, fault=fault)
         if step.on_host is not None:
+            if self._late(line, step.within):
+                return await self._end(line, LineState.FAILED, fault=self._late_fault(step, line, elsewhere=True))
             return await self._ask_host(step, line, LineState.BEGUN, step.on_host, step.within)
         assert step.do is not None
         if self._is_new(line):
@@ -270,6 +269,10 @@ class _Drive:
 
     async def _pause(self, line: Line, good: LineState, why: str) -> bool:
         log.info("step %s waits: %s", line.step, why)
+        # Only what was tried can be late: time that passed while no controller ran is not the step's.
+        step, waited = self._definition.step(line.step), msgspec.structs.replace(line, result={"waits": why})
+        if good is LineState.DONE and line.tries and self._late(line, step.within):
+            return await self._end(line, LineState.FAILED, fault=self._late_fault(step, waited, elsewhere=False))
         if good is LineState.UNDONE and line.tries >= 50:
             log.error("step %s could not be undone: %s", line.step, why)
             return await self._end(line, LineState.UNDONE)
@@ -436,6 +439,9 @@ class _Drive:
 
     def _late(self, line: Line, within: float) -> bool:
         return self._services.clock() > line.started_at + within
+
+    def _late_fault(self, step: Step, line: Line, *, elsewhere: bool) -> StepFault:
+        return StepFault(code="late", message=self._late_words(step, line), elsewhere=elsewhere)
 
     def _late_words(self, step: Step, line: Line) -> str:
         waits = line.result.get("waits")

@@ -224,6 +224,11 @@ def due(tx: Connection, now: float, most: int) -> list[str]:
     return list(tx.execute(query.order_by(actions.c.wake_at).limit(most)).scalars())
 
 
+def let_go(tx: Connection, holder: str) -> None:
+    """Free every action that this worker held before it died: nobody need wait until the hold is over."""
+    tx.execute(update(actions).where(actions.c.holder == holder).values(holder=None, held_until=None))
+
+
 def running_on(tx: Connection, server_id: str) -> str | None:
     """The id of the action that may run now on the server, if any."""
     return lock_holder(tx, server_id)
