@@ -19,12 +19,12 @@ def system_clock() -> float:
 
 def iso_seconds(moment: float) -> str:
     """``2026-11-20T22:53:00Z``: the form of the compute, image and network APIs."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(moment, UTC).isoformat()[:19] + "Z"  # strftime takes eight times as long
 
 
 def iso_micros(moment: float) -> str:
     """``2026-11-20T22:53:00.000000``: the form of instance actions and of services' ``updated_at``."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds")[:26]
 
 
 def parse_iso(text: str) -> float:
