@@ -17,7 +17,7 @@ from kilonova_kit.http.client import Reply, StreamedReply
 from kilonova_kit.ids import new_uuid
 from kilonova_messages.reports import GuestState
 from kilonova_messages.steps import EnsureGuest, RemoveGuest, StepError, StepReport, StepRequest
-from kilonova_messages.wishes import PortWiring
+from kilonova_messages.wishes import GuestWish, PortWiring
 
 Pulse = Callable[[], Awaitable[None]]
 
@@ -253,6 +253,12 @@ class FakeHosts:
         self.hold = False
         self._inbox: list[tuple[str, str, StepRequest]] = []
         self.log = b"boot\nline two\nready\n"
+        #: What hosts were told: (server id, ports) outside of steps, and (server id, wish) in them.
+        self.wired: list[tuple[str, tuple[PortWiring, ...]]] = []
+        self.wished: list[tuple[str, GuestWish]] = []
+
+    def wishes(self, server_id: str) -> list[GuestWish]:
+        return [wish for found, wish in self.wished if found == server_id]
 
     def all_guests(self) -> list[tuple[str, str, str]]:
         """(host id, guest id, power) of every guest."""
@@ -282,6 +288,8 @@ class FakeHosts:
 
     def _work(self, host_id: str, request: StepRequest) -> StepReport:
         guests, guest = self.guests.setdefault(host_id, {}), request.server_id
+        if (wish := getattr(request.step, "wish", None)) is not None:
+            self.wished.append((guest, wish))
         error = self.refusals.get(host_id)
         removing = isinstance(request.step, RemoveGuest)
         if error is None or removing:
@@ -307,7 +315,7 @@ class FakeHosts:
         )  # fmt: skip
 
     async def wire_ports(self, cell: str, host_id: str, server_id: str, ports: tuple[PortWiring, ...]) -> None:
-        """Wired already."""
+        self.wired.append((server_id, ports))
 
     def states(self, host_id: str) -> tuple[GuestState, ...]:
         return tuple(

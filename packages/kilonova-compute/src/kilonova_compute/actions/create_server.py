@@ -73,7 +73,7 @@ async def release_claim(context: Context) -> Outcome:
 async def bind_ports(context: Context) -> Outcome:
     """Make the ports that are asked for, and bind the given ones; those that exist already are taken as they are."""
     server, network = context.server, context.services.network
-    existing = await network.ports_of(server.id)
+    existing = await network.ports_of(server)
     ports: list[Port] = []
     for number, wanted in enumerate(server.networks):
         made = next((port for port in existing if _answers(port, wanted, number)), None)
@@ -135,7 +135,7 @@ async def unbind_ports(context: Context) -> Outcome:
 async def let_go_of_ports(context: Context) -> None:
     network = context.services.network
     given = {wanted.port_id for wanted in context.server.networks if wanted.port_id}
-    for port in await network.ports_of(context.server.id):
+    for port in await network.ports_of(context.server):
         if port.id in given:
             await network.update_port(port.id, {"device_id": "", "device_owner": "", "binding:host_id": ""})
         else:

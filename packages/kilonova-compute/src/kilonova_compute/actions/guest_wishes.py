@@ -16,7 +16,7 @@ async def wish_for(context: Context) -> GuestWish:
     """The whole wish for the server's guest on its present host. Raises StepFailed, Unavailable."""
     server = context.server
     network = context.services.network
-    ports = await network.wirings(await network.ports_of(server.id), server.hostname)
+    ports = await network.wirings(await network.ports_of(server), server.hostname)
     flavor = server.flavor
     return GuestWish(
         guest_id=server.id,

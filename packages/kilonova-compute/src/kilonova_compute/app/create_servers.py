@@ -173,6 +173,8 @@ async def _check_port(compute: Compute, identity: Identity, port_id: str, wish: 
     port = await compute.network.port(port_id, identity.token)
     if port is None:
         raise BadRequest(f"Port id {port_id} could not be found.")
+    if port.project_id != identity.project_id:  # a network's owner may see what others have on it
+        raise BadRequest(f"Port {port_id} not usable for instance: it belongs to another project.")
     if port.device_id:
         raise Conflict(f"Port {port_id} is still in use.")
     if not port.fixed_ips:

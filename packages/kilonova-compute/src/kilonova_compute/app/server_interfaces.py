@@ -10,4 +10,4 @@ from kilonova_compute.model.servers import Server
 async def listed(compute: Compute, server: Server) -> list[Port]:
     """In the order of the server's addresses."""
     order = {address.port_id: place for place, address in reversed(list(enumerate(server.addresses)))}
-    return sorted(await compute.network.ports_of(server.id), key=lambda port: order.get(port.id, len(order)))
+    return sorted(await compute.network.ports_of(server), key=lambda port: order.get(port.id, len(order)))

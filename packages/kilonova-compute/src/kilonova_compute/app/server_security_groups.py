@@ -17,7 +17,7 @@ from kilonova_compute.model.servers import Server
 async def add(compute: Compute, identity: Identity, server: Server, name: str) -> None:
     """Put every port of the server into the group. Raises NotFound, Conflict, BadRequest."""
     group = await _find(compute, identity, server, name)
-    ports = await compute.network.ports_of(server.id)
+    ports = await compute.network.ports_of(server)
     if not any(port.port_security_enabled and port.fixed_ips for port in ports):
         raise BadRequest(
             f"Security group {name} cannot be applied to server {server.id}: it has no port with port security."
@@ -31,7 +31,7 @@ async def add(compute: Compute, identity: Identity, server: Server, name: str) -
 async def remove(compute: Compute, identity: Identity, server: Server, name: str) -> None:
     """Take every port out of the group. Raises NotFound where none is in it."""
     group = await _find(compute, identity, server, name)
-    ports = [port for port in await compute.network.ports_of(server.id) if group["id"] in port.security_groups]
+    ports = [port for port in await compute.network.ports_of(server) if group["id"] in port.security_groups]
     if not ports:
         raise NotFound(f"Security group {name} is not associated with the instance {server.id}")
     for port in ports:
@@ -41,7 +41,7 @@ async def remove(compute: Compute, identity: Identity, server: Server, name: str
 
 async def listed(compute: Compute, server: Server) -> list[dict[str, Any]]:
     """The groups of the server's ports with their rules, as the network service shows them."""
-    ids = dict.fromkeys(one for port in await compute.network.ports_of(server.id) for one in port.security_groups)
+    ids = dict.fromkeys(one for port in await compute.network.ports_of(server) for one in port.security_groups)
     return await compute.network.security_groups(list(ids))
 
 

@@ -16,7 +16,7 @@ from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound, Quota
 from kilonova_kit.http.client import Reply, ServiceClient
 from kilonova_messages.wishes import AddressPair, FirewallRule, FixedIp, HostRoute, PortWiring, WiredSubnet
 
-from kilonova_compute.model.servers import Address
+from kilonova_compute.model.servers import Address, Server
 
 _REMEMBER_SECONDS = 3.0
 _ERRORS = {400: BadRequest, 403: Forbidden, 404: NotFound, 409: Conflict}
@@ -119,8 +119,10 @@ class NetworkService:
 
     # --- ports of servers
 
-    async def ports_of(self, server_id: str) -> list[Port]:
-        return msgspec.convert(await self._list("ports", {"device_id": server_id}), list[Port])
+    async def ports_of(self, server: Server) -> list[Port]:
+        """The server's ports, of its own project: anybody may write anybody's id into the device of an own port."""
+        query = {"device_id": server.id, "project_id": server.project_id}
+        return msgspec.convert(await self._list("ports", query), list[Port])
 
     async def ports_on_host(self, host: str) -> list[Port]:
         return msgspec.convert(await self._list("ports", {"binding:host_id": host}), list[Port])

@@ -17,6 +17,7 @@ from kilonova_messages.wishes import PortWiring
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.external.network import Port
 from kilonova_compute.model.hosts import Host
+from kilonova_compute.store import servers as store
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +37,18 @@ class PortWirings:
 
     async def _wire_host(self, host: Host) -> None:
         by_server: dict[str, list[Port]] = defaultdict(list)
-        for port in await self._compute.network.ports_on_host(host.name):
-            by_server[port.device_id].append(port)
+        if ports := await self._compute.network.ports_on_host(host.name):
+            projects = await self._projects(host)
+            for port in ports:  # a port that only names somebody else's server is not wired to it
+                if projects.get(port.device_id) == port.project_id:
+                    by_server[port.device_id].append(port)
         for server_id, ports in by_server.items():
             await self._wire_server(host, server_id, ports)
+
+    async def _projects(self, host: Host) -> dict[str, str]:
+        """Whose each server of this host is."""
+        database = self._compute.cells.get(host.cell).database
+        return {one.id: one.project_id for one in await database.read(lambda tx: store.on_host(tx, host.id))}
 
     async def _wire_server(self, host: Host, server_id: str, ports: list[Port]) -> None:
         wirings = await self._compute.network.wirings(ports)
