@@ -1,8 +1,8 @@
 """Regular expressions that strangers wrote, matched in time linear to the text (RE2).
 
 Python's ``re`` goes back and forth: one request with ``(a+)+$`` would hold the interpreter, and with it every service
-of the process, for years. Nothing that comes over the wire may reach it. RE2 knows no back references and no look-around;
-a pattern that asks for them, or that is too large, is refused as a wrong one.
+of the process, for years. Nothing that comes over the wire may reach it. RE2 knows neither back references nor
+look-around; a pattern that asks for them, or that is too large, is refused as a wrong one.
 """
 
 from __future__ import annotations
