@@ -19,10 +19,33 @@ async def test_a_second_bootstrap_changes_nothing(cloud: Any, wanted: Bootstrap)
     assert len(before[4]) == 15
 
 
-async def test_a_new_password_given_at_start_is_set(cloud: Any) -> None:
+async def test_a_password_that_was_changed_stays_changed(cloud: Any, wanted: Bootstrap) -> None:
+    (admin,) = await cloud.made("GET /users?name=admin")
+    change = {"user": {"original_password": "admin-password", "password": "my own"}}
+    assert await cloud.status(f"POST /users/{admin['id']}/password", change) == 204
+    cloud.clock.move(1)
+    await cloud.app.bootstrap(wanted)
+    assert (await cloud.login("admin", "my own")).status == 201
+    assert (await cloud.login("admin", "admin-password")).status == 401
+
+
+async def test_guesses_lock_people_but_never_the_service(cloud: Any, wanted: Bootstrap) -> None:
+    for _ in range(6):
+        assert (await cloud.login("demo", "guess")).status == 401
+        assert (await cloud.login("kilonova", "guess")).status == 401
+    assert (await cloud.login("demo", "demo-password")).status == 401
+    assert (await cloud.login("kilonova", "service-password")).status == 201
+
+
+async def test_a_lost_password_is_set_anew_when_that_is_asked_for(cloud: Any) -> None:
     cloud.clock.move(1)
     await cloud.app.bootstrap(
-        Bootstrap(admin_password="admin-password", demo_password="new", service_password="service-password")
+        Bootstrap(
+            admin_password="admin-password",
+            demo_password="new",
+            service_password="service-password",
+            reset_passwords=True,
+        )
     )
     assert (await cloud.login("demo", "new")).status == 201
     assert not await cloud.works(cloud.demo)

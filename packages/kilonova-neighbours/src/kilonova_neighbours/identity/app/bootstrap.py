@@ -1,6 +1,9 @@
 """The first things of a cloud, made sure of at every start; running it twice changes nothing.
 
-Only what is missing is made; endpoints get the given URLs, and users the given passwords, where they differ.
+Only what is missing is made, and endpoints get the given URLs. Of users that exist only the service's gets its password
+again: it is the cloud's own, never a person's. What a person has changed stays changed, unless ``reset_passwords`` says
+that it was lost (``keystone-manage bootstrap`` resets it always, and so revives a password that was given up for a
+reason).
 """
 
 from __future__ import annotations
@@ -51,6 +54,8 @@ class Bootstrap(msgspec.Struct, frozen=True, kw_only=True):
     service_user: str = "kilonova"
     region: str = "RegionOne"
     services: tuple[ServiceEntry, ...] = SERVICES
+    #: Set the given passwords of all three users, whatever they have now.
+    reset_passwords: bool = False
 
     def __repr__(self) -> str:
         return f"Bootstrap(region={self.region!r}, services={[entry.type for entry in self.services]})"
@@ -62,6 +67,11 @@ def passwords(wanted: Bootstrap) -> dict[str, str]:
         "demo": wanted.demo_password,
         wanted.service_user: wanted.service_password,
     }
+
+
+def kept(wanted: Bootstrap) -> frozenset[str]:
+    """The users whose passwords are left alone once they exist."""
+    return frozenset() if wanted.reset_passwords else frozenset({"admin", "demo"})
 
 
 def password_hashes(work: Work, wanted: Bootstrap) -> dict[str, str | None]:
@@ -78,6 +88,7 @@ def bootstrap(work: Work, wanted: Bootstrap, hashes: dict[str, str]) -> None:
     for prior, implied in pairwise(ROLES):
         _imply(work, roles[prior], roles[implied])
     users = {name: _user(work, name, hashes.get(name)) for name in passwords(wanted)}
+    _never_lock(work, users[wanted.service_user])
     _grant(work, users["admin"], "project", projects["admin"], roles["admin"])
     _grant(work, users["admin"], "system", SYSTEM, roles["admin"])
     _grant(work, users["admin"], "domain", DEFAULT_DOMAIN, roles["admin"])
@@ -129,6 +140,14 @@ def _user(work: Work, name: str, password_hash: str | None) -> str:
         changed = msgspec.structs.replace(known, password_hash=password_hash, tokens_valid_from=work.now, failures=0)
         store.USERS.change(work.tx, changed)
     return known.id
+
+
+def _never_lock(work: Work, user_id: str) -> None:
+    """Strangers who guess at the service's name must not be able to stop the cloud; its password cannot be guessed."""
+    user = store.USERS.get(work.tx, id=user_id)
+    if user is not None and not user.options.get("ignore_lockout_failure_attempts"):
+        options = {**user.options, "ignore_lockout_failure_attempts": True}
+        store.USERS.change(work.tx, msgspec.structs.replace(user, options=options))
 
 
 def _grant(work: Work, user_id: str, kind: TargetKind, target_id: str, role_id: str) -> None:

@@ -76,7 +76,8 @@ class IdentityApp:
         hashes = {
             name: await self.passwords.hash(password)
             for name, password in bootstrap.passwords(wanted).items()
-            if name not in known or not await self.passwords.check(known[name], password)
+            if name not in known
+            or (name not in bootstrap.kept(wanted) and not await self.passwords.check(known[name], password))
         }
         await self.write(bootstrap.bootstrap, wanted, hashes)
 
