@@ -146,6 +146,7 @@ async def drain_hosts(all_settings: Sequence[AgentSettings], *, within: float = 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0, or 1 with one line on standard error that says what is wrong."""
     asked = _parser().parse_args(arguments)
+    os.umask(0o077)  # what others may read (images, ways to sockets) is opened to them by name
     try:
         asyncio.run(_COMMANDS[asked.command](asked))
     except (AgentError, DriverError, NetworkError, SettingsError) as error:

@@ -62,6 +62,8 @@ class ControllerSettings:
     folder: CloudFolder
     state: CloudState
     image_file: Path | None = None
+    #: Give admin and demo the passwords of ``clouds.yaml`` again, whatever they were changed to.
+    reset_passwords: bool = False
     operator: OperatorSettings = field(default_factory=OperatorSettings)
 
 
@@ -88,12 +90,7 @@ class Controller:
         bus = await Bus.connect(bus_server.url, authority.controller_credentials("controller"), "controller")
         self._closers.append(bus.close)
         identity = await self._start_identity()
-        tokens = ServiceTokens(
-            self._client("identity", None),
-            user="kilonova",
-            password=self._folder.secrets().service_password,
-            project="service",
-        )
+        tokens = self._tokens()
         check = TokenCheck(self._client("identity", None))
         await self._start_image(check, identity)
         await self._start_network(check, identity)
@@ -156,6 +153,7 @@ class Controller:
                 admin_password=kept.admin_password,
                 demo_password=kept.demo_password,
                 service_password=kept.service_password,
+                reset_passwords=self._settings.reset_passwords,
             )
         )
         edge = make_identity_edge(app, self._policies, self._state.public_url)
@@ -195,16 +193,16 @@ class Controller:
         if self.compute is not None:
             self.compute.network_changed()
 
+    def _tokens(self) -> ServiceTokens:
+        """The cloud's own user: it works whatever people do with their passwords."""
+        password = self._folder.secrets().service_password
+        return ServiceTokens(self._client("identity", None), user="kilonova", password=password, project="service")
+
     async def _admin_project(self) -> str:
-        """The id of the project ``admin``, from a token of its own administrator."""
-        domain = {"id": "default"}
-        user = {"name": "admin", "password": self._folder.secrets().admin_password, "domain": domain}
-        wanted = {
-            "identity": {"methods": ["password"], "password": {"user": user}},
-            "scope": {"project": {"name": "admin", "domain": domain}},
-        }
-        reply = await self._client("identity", None).request("POST", "/v3/auth/tokens", json={"auth": wanted})
-        return str(reply.json()["token"]["project"]["id"])
+        """The id of the project ``admin``."""
+        identity = self._client("identity", self._tokens())
+        reply = await identity.request("GET", "/v3/projects", query={"name": "admin", "domain_id": "default"})
+        return str(reply.json()["projects"][0]["id"])
 
     async def _start_placement(self, check: TokenCheck) -> None:
         if self._elsewhere("placement"):

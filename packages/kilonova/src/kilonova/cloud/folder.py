@@ -2,7 +2,8 @@
 
 cloud.json        how it was started last: driver, hosts, cells, addresses
 secrets.json      passwords and keys (0600), made once
-clouds.yaml       the clouds kilonova-admin and kilonova-demo for OpenStack clients (0600)
+clouds.yaml       the clouds kilonova-admin and kilonova-demo for OpenStack clients (0600), with the passwords that
+                  these users began with (``up --reset-passwords`` gives them those again)
 db/ images/ identity/ bus/ nats/     what the services keep
 hosts/<name>/     what each host's agent keeps
 logs/ run/        logs; pid files and notes of running processes
@@ -10,8 +11,10 @@ logs/ run/        logs; pid files and notes of running processes
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import stat
 import tempfile
 from pathlib import Path
 
@@ -58,6 +61,13 @@ class CloudSecrets(msgspec.Struct, frozen=True, kw_only=True):
         return "CloudSecrets(...)"
 
 
+def _make_room(path: Path, mode: int) -> None:
+    """A folder that exists keeps its mode."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+        path.chmod(mode)
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, readable by its owner only."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -79,14 +89,26 @@ class CloudFolder:
         self.root = root.absolute()
 
     def make(self) -> None:
-        """Make the folder and its rooms. Raises CloudError where it cannot be had."""
+        """Make the folder and its rooms, whatever the umask. Raises CloudError where it cannot be had, or not alone."""
         try:
-            self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+            self.root.parent.mkdir(parents=True, exist_ok=True)
+            _make_room(self.root, 0o711)
+            self._refuse_others()
             for room in ("db", "identity", "images", "bus", "nats", "logs", "run"):
-                (self.root / room).mkdir(mode=0o700, exist_ok=True)
-            (self.root / "hosts").mkdir(mode=0o711, exist_ok=True)
+                _make_room(self.root / room, 0o700)
+            _make_room(self.root / "hosts", 0o711)
         except OSError as error:
             raise CloudError(f"the folder {self.root} cannot be made: {error.strerror}") from error
+
+    def _refuse_others(self) -> None:
+        """Somebody who may write here could put a link or a key of their own where we look for ours."""
+        found = self.root.stat()
+        if found.st_uid not in (0, os.geteuid()):
+            raise CloudError(f"the folder {self.root} belongs to another user: choose another with --data")
+        if found.st_mode & stat.S_IWOTH:
+            raise CloudError(
+                f"anybody may write in the folder {self.root}: chmod o-w it, or choose another with --data"
+            )
 
     @property
     def exists(self) -> bool:

@@ -1,4 +1,7 @@
-"""What the command line asks a running cloud of this machine, as its administrator, over the public API."""
+"""What the command line asks a running cloud of this machine, over the public API.
+
+It speaks as the cloud's own user, whose password nobody changes: the administrator's may have been changed since.
+"""
 
 from __future__ import annotations
 
@@ -47,10 +50,10 @@ class CloudInquiries:
 
     def _sign_in(self) -> str:
         domain = {"id": "default"}
-        user = {"name": "admin", "password": self._folder.secrets().admin_password, "domain": domain}
+        user = {"name": "kilonova", "password": self._folder.secrets().service_password, "domain": domain}
         wanted = {
             "identity": {"methods": ["password"], "password": {"user": user}},
-            "scope": {"project": {"name": "admin", "domain": domain}},
+            "scope": {"project": {"name": "service", "domain": domain}},
         }
         self._token = self._send("POST", "/identity/v3/auth/tokens", json={"auth": wanted}).headers["x-subject-token"]
         return self._token

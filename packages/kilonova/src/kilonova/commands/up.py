@@ -34,16 +34,24 @@ LogFormat = Literal["text", "json"]
 @click.option("--private-cidr", help="The range of the network `private`.  [default: a free one]")
 @click.option("--tls-certificate", "certificate", type=click.Path(exists=True, dir_okay=False), help="PEM; serve TLS.")
 @click.option("--tls-key", "key", type=click.Path(exists=True, dir_okay=False), help="PEM; the certificate's key.")
+@click.option("--reset-passwords", is_flag=True, help="Give admin and demo the passwords of clouds.yaml again.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 @click.option("--detach", is_flag=True, help="Return when it is ready, and leave it running.")
 def command(
-    folder: CloudFolder, image: Path | None, log_format: LogFormat, log_level: str, detach: bool, **said: Any
+    folder: CloudFolder,
+    image: Path | None,
+    reset_passwords: bool,
+    log_format: LogFormat,
+    log_level: str,
+    detach: bool,
+    **said: Any,
 ) -> None:
     """Start a cloud on this machine and say `ready` when it answers and its hosts are in.
 
     Without --detach it runs until Ctrl-C or `kilonova down`, which shut the guests down cleanly.
     """
+    os.umask(0o077)  # whatever is written from here on, by us and by whom we start, is nobody else's to read
     folder.make()
     running = noted_process(folder.run / "controller.json")
     if running is not None:
@@ -54,9 +62,10 @@ def command(
     if image is not None:
         (folder.root / "image").write_text(str(image.absolute()))
     if detach:
-        _detach(folder, state, log_format, log_level)
+        more = ["--reset-passwords"] if reset_passwords else []
+        _detach(folder, state, [*more, "--log-format", log_format, "--log-level", log_level])
     else:
-        _run(folder, state, log_format, log_level)
+        _run(folder, state, reset_passwords, log_format, log_level)
 
 
 def _state(folder: CloudFolder, said: dict[str, Any]) -> CloudState:
@@ -94,7 +103,7 @@ def _check_address(state: CloudState) -> None:
             ) from error
 
 
-def _run(folder: CloudFolder, state: CloudState, log_format: LogFormat, log_level: str) -> None:
+def _run(folder: CloudFolder, state: CloudState, reset_passwords: bool, log_format: LogFormat, log_level: str) -> None:
     import uvloop
     from kilonova_kit.logs import configure_logging
 
@@ -109,15 +118,16 @@ def _run(folder: CloudFolder, state: CloudState, log_format: LogFormat, log_leve
         folder=folder,
         state=state,
         image_file=image if image and image.exists() else None,
+        reset_passwords=reset_passwords,
         operator=operator_settings(folder.root),
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run_cloud(settings))
 
 
-def _detach(folder: CloudFolder, state: CloudState, log_format: LogFormat, log_level: str) -> None:
+def _detach(folder: CloudFolder, state: CloudState, more: list[str]) -> None:
     """Start ourselves again in a session of its own, and wait until it is ready or has died."""
-    arguments = ["up", "--data", str(folder.root), "--log-format", log_format, "--log-level", log_level]
+    arguments = ["up", "--data", str(folder.root), *more]
     log_file = folder.logs / "controller.log"
     ready = folder.run / "ready"
     ready.unlink(missing_ok=True)
