@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from kilonova_kit.http.operations import Operation
 
-from kilonova_compute.api import flavor_routes, host_routes, keypair_routes, limit_routes, version_documents
+from kilonova_compute.api import (
+    flavor_routes,
+    host_routes,
+    keypair_routes,
+    limit_routes,
+    other_routes,
+    version_documents,
+)
 
 OPERATIONS: tuple[Operation, ...] = (
     *version_documents.OPERATIONS,
@@ -12,4 +19,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *keypair_routes.OPERATIONS,
     *limit_routes.OPERATIONS,
     *host_routes.OPERATIONS,
+    *other_routes.OPERATIONS,
 )
