@@ -76,7 +76,7 @@ _REFUSED: list[tuple[dict[str, Any], str, int]] = [
     ({"fly": None}, "2.1", 400),
     ({}, "2.1", 400),
     ({"os-start": None, "os-stop": None}, "2.1", 400),
-    ({"trigger_crash_dump": None}, "2.16", 400),
+    ({"trigger_crash_dump": None}, "2.16", 404),
     ({"trigger_crash_dump": None}, "2.17", 400),
     ({"lock": {"locked_reason": "x" * 256}}, "2.73", 400),
     ({"lock": {"why": "x"}}, "2.73", 400),

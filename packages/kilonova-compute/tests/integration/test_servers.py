@@ -160,16 +160,51 @@ async def test_a_server_without_networks_has_no_addresses(world: World) -> None:
     await world.settle()
     (server,) = (await world.get("alice", "/servers/detail"))["servers"]
     assert server["addresses"] == {}
+    assert "security_groups" not in server
     assert not world.network.ports
 
 
 async def test_limits_are_kept(tmp_path: Path) -> None:
-    world = World(tmp_path, limits=Limits(instances=1, metadata_items=1))
+    world = World(tmp_path, limits=Limits(instances=3, metadata_items=1))
     await world.start()
     assert "metadata items" in await _refused(world, 403, metadata={"a": "1", "b": "2"})
     await world.boot()
+    await _refused(world, 403, min_count=3)
+    await _refused(world, 202, min_count=1, max_count=9)
+    await world.settle()
+    assert len((await world.get("alice", "/servers"))["servers"]) == 3
     assert "Quota exceeded for instances" in await _refused(world, 403)
     await world.stop()
+
+
+async def test_a_group_that_is_named_by_its_id_shows_its_name(world: World) -> None:
+    group_id = world.network.add_group("web", "red")
+    server_id = await world.boot(security_groups=[{"name": group_id}, {"name": "default"}])
+    shown = (await world.get("alice", f"/servers/{server_id}"))["server"]
+    assert shown["security_groups"] == [{"name": "web"}, {"name": "default"}]
+    (port,) = world.network.ports.values()
+    assert port["security_groups"][0] == group_id
+    assert len(port["security_groups"]) == 2
+
+
+async def test_a_zone_without_hosts_is_not_available(world: World) -> None:
+    assert await _refused(world, 400, availability_zone="mars") == "The requested availability zone is not available"
+
+
+async def test_one_server_of_a_cell_that_is_down_is_shown_from_2_69_on(world: World) -> None:
+    server_id = await world.boot()
+    server = await world.server(server_id)
+    assert server is not None
+    await world.compute.carriers[server.cell].close()
+    await world.compute.cells.get(server.cell).database.close()
+    assert (await world.ask("alice", "GET", f"/servers/{server_id}", version="2.68")).status == 503
+    shown = (await world.get("alice", f"/servers/{server_id}", "2.71"))["server"]
+    assert (shown["status"], shown["OS-EXT-AZ:availability_zone"]) == ("UNKNOWN", "UNKNOWN")
+    assert set(shown) == {
+        "id", "status", "links", "tenant_id", "created", "user_id", "image", "flavor", "OS-EXT-AZ:availability_zone",
+        "OS-EXT-STS:power_state", "server_groups",
+    }  # fmt: skip
+    assert (await world.ask("bob", "GET", f"/servers/{server_id}", version="2.71")).status == 404
 
 
 async def test_a_server_is_changed(world: World) -> None:

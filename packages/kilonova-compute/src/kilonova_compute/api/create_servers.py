@@ -89,7 +89,7 @@ async def _wish(call: CreateCall, wanted: WishedServer, password: str) -> app.Cr
         key_name=key.name if key else None,
         key_type=key.kind if key else "ssh",
         public_key=key.public_key if key else "",
-        metadata=_metadata(call, wanted),
+        metadata=check_metadata(wanted.metadata),
         tags=tuple(dict.fromkeys(wanted.tags)),
         security_groups=_groups(wanted),
         user_data=_user_data(wanted),
@@ -254,12 +254,6 @@ def _hostname(call: CreateCall, wanted: WishedServer, count: int) -> str | None:
     if count > 1:
         raise BadRequest("Unable to allocate a single hostname to multiple instances")
     return wanted.hostname
-
-
-def _metadata(call: CreateCall, wanted: WishedServer) -> dict[str, str]:
-    metadata = check_metadata(wanted.metadata)
-    app.check_metadata_count(call.app, metadata)
-    return metadata
 
 
 def _groups(wanted: WishedServer) -> tuple[str, ...]:

@@ -75,10 +75,10 @@ async def act(call: ActionCall) -> Answer:
     """Find out what is asked, of whom, by whom; then do it."""
     name, given = _only_item(call.body)
     action = ACTIONS.get(name)
-    if action is None or not action.since <= call.version < action.until:
-        if action is not None and call.version >= action.until:
-            raise NotFound("The resource could not be found.")
+    if action is None:
         raise BadRequest(f"There is no such action: {name}")
+    if not action.since <= call.version < action.until:
+        raise NotFound("The resource could not be found.")
     call.enforce(action.policy)
     body = _body_of(action, name, given)
     server = await found(call)

@@ -11,7 +11,7 @@ from kilonova_kit.http.operations import Answer, Call, NoQuery
 
 from kilonova_compute.api.servers import found
 from kilonova_compute.api.types.values import check_metadata
-from kilonova_compute.app import create_servers, servers
+from kilonova_compute.app import create_servers, quotas, servers
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.servers import Server, VmState
 
@@ -80,6 +80,7 @@ async def _change(call: Call[Compute, Any, NoQuery], how: Callable[[dict[str, st
     """Change the metadata of a server that is in a state for it, within the limit."""
     server = await found(call)
     servers.check_unlocked(call.identity, server)
+    most = (await quotas.limits_of(call.app, server.project_id)).metadata_items
 
     def change(before: Server) -> Server:
         if before.vm_state not in _CHANGEABLE:
@@ -87,7 +88,7 @@ async def _change(call: Call[Compute, Any, NoQuery], how: Callable[[dict[str, st
                 f"Cannot 'update metadata' instance {before.id} while it is in vm_state {before.vm_state.value}"
             )
         metadata = how(before.metadata)
-        create_servers.check_metadata_count(call.app, metadata)
+        create_servers.check_metadata_count(metadata, most)
         return msgspec.structs.replace(before, metadata=metadata)
 
     return await servers.change(call.app, server, change)

@@ -16,9 +16,10 @@ import msgspec
 from kilonova_kit.database import Connection
 from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound, QuotaExceeded
 from kilonova_kit.http.identity import Identity
-from kilonova_kit.ids import new_uuid
+from kilonova_kit.ids import is_uuid_like, new_uuid
 
 from kilonova_compute.actions.create_server import claim_id_of
+from kilonova_compute.app import quotas
 from kilonova_compute.app import servers as app
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.cells.cells import CELL0
@@ -65,9 +66,8 @@ class CreateWish(msgspec.Struct, frozen=True, kw_only=True):
     trusted_certs: tuple[str, ...] | None = None
 
 
-def check_metadata_count(compute: Compute, metadata: Mapping[str, str]) -> None:
+def check_metadata_count(metadata: Mapping[str, str], most: int) -> None:
     """Raise QuotaExceeded for more items than a server may have."""
-    most = compute.limits.metadata_items
     if 0 <= most < len(metadata):
         raise QuotaExceeded(f"Maximum number of metadata items exceeds {most}")
 
@@ -77,11 +77,12 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     project_id = identity.project_id
     if project_id is None:
         raise Forbidden("A server needs a project: use a token with a project scope.")
-    flavor = wish.flavor
-    await app.check_room(compute, project_id, wish.count_max, flavor.vcpus, flavor.ram, user_id=identity.user_id)
+    _check_zone(compute, wish)
+    check_metadata_count(wish.metadata, (await quotas.limits_of(compute, project_id)).metadata_items)
+    wish = msgspec.structs.replace(wish, count_max=await _most_that_fit(compute, identity, wish, project_id))
     image = await _image(compute, identity, wish)
-    wish = msgspec.structs.replace(wish, networks=await _networks(compute, identity, wish))
-    groups = await _groups(compute, identity, wish)
+    networks, (groups, names) = await _networks(compute, identity, wish), await _groups(compute, identity, wish)
+    wish = msgspec.structs.replace(wish, networks=networks, security_groups=names)
     servers = _servers(compute, identity, wish, image, project_id)
     requests = {server.id: _request(server, wish) for server in servers}
     await compute.cells.database.write(lambda tx: request_store.add(tx, list(requests.values()), compute.clock()))
@@ -96,6 +97,31 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
 
 
 # --- checks
+
+
+def _check_zone(compute: Compute, wish: CreateWish) -> None:
+    """A zone must have a host; whoever names a host has said where already."""
+    zone, host = _zone_and_host(wish)
+    if zone and not host and zone not in {one.zone for one in compute.hosts.values() if not one.disabled}:
+        raise BadRequest("The requested availability zone is not available")
+
+
+async def _most_that_fit(compute: Compute, identity: Identity, wish: CreateWish, project_id: str) -> int:
+    """As many as the project's quota has room for; at least the least that was asked for, else QuotaExceeded."""
+    least, most, flavor = wish.count_min, wish.count_max, wish.flavor
+    check = partial(app.check_room, compute, project_id, user_id=identity.user_id, vcpus=flavor.vcpus, ram=flavor.ram)
+    if least == most:
+        await check(count=most)
+        return most
+    await check(count=least)
+    while least < most:
+        middle = (least + most + 1) // 2
+        try:
+            await check(count=middle)
+            least = middle
+        except QuotaExceeded:
+            most = middle - 1
+    return least
 
 
 async def _image(compute: Compute, identity: Identity, wish: CreateWish) -> ImageSnapshot | None:
@@ -181,12 +207,17 @@ async def _check_port(compute: Compute, identity: Identity, port_id: str, wish: 
         raise BadRequest(f"Port {port_id} requires a FixedIP in order to be used.")
 
 
-async def _groups(compute: Compute, identity: Identity, wish: CreateWish) -> list[str]:
-    names = [name for name in wish.security_groups if name != "default"]
-    ids = await compute.network.security_group_ids(identity.token, identity.project_id or "", names)
-    if names and "default" in wish.security_groups:
-        ids += await compute.network.security_group_ids(identity.token, identity.project_id or "", ["default"])
-    return ids
+async def _groups(compute: Compute, identity: Identity, wish: CreateWish) -> tuple[list[str], tuple[str, ...]]:
+    """The ids of the groups for new ports, and the names that the server shows; no ids mean the project's default."""
+    if wish.network_mode == "none":
+        return [], ()
+    if not set(wish.security_groups) - {"default"}:
+        return [], ("default",)
+    project_id = identity.project_id or ""
+    ids = await compute.network.security_group_ids(identity.token, project_id, wish.security_groups)
+    if not any(is_uuid_like(name) for name in wish.security_groups):
+        return ids, wish.security_groups
+    return ids, tuple(group["name"] for group in await compute.network.security_groups(ids))
 
 
 # --- records
@@ -227,7 +258,7 @@ def _servers(
                 metadata=wish.metadata,
                 tags=wish.tags,
                 scheduler_hints=wish.scheduler_hints,
-                security_groups=wish.security_groups or ("default",),
+                security_groups=wish.security_groups,
                 networks=wish.networks or (),
                 network_mode=wish.network_mode,
                 access_ip_v4=wish.access_ip_v4,
