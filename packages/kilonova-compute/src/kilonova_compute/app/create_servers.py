@@ -82,6 +82,7 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     wish = msgspec.structs.replace(wish, count_max=await _most_that_fit(compute, identity, wish, project_id))
     image = await _image(compute, identity, wish)
     networks, (groups, names) = await _networks(compute, identity, wish), await _groups(compute, identity, wish)
+    _check_host(compute, wish)
     wish = msgspec.structs.replace(wish, networks=networks, security_groups=names)
     servers = _servers(compute, identity, wish, image, project_id)
     requests = {server.id: _request(server, wish) for server in servers}
@@ -138,6 +139,12 @@ async def _image(compute: Compute, identity: Identity, wish: CreateWish) -> Imag
         raise BadRequest("Flavor's memory is too small for requested image.")
     _check_disk(identity, image, flavor)
     return image
+
+
+def _check_host(compute: Compute, wish: CreateWish) -> None:
+    """A host that is asked for by its name must exist (nova, ComputeHostNotFound)."""
+    if wish.host and all(host.name != wish.host for host in compute.hosts.values()):
+        raise BadRequest(f"Compute host {wish.host} could not be found.")
 
 
 def _check_disk(identity: Identity, image: ImageSnapshot, flavor: FlavorSnapshot) -> None:

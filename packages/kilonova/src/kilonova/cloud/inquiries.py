@@ -5,6 +5,7 @@ It speaks as the cloud's own user, whose password nobody changes: the administra
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 import httpx
@@ -36,7 +37,8 @@ class CloudInquiries:
 
     def __init__(self, folder: CloudFolder) -> None:
         self._folder, self._state = folder, folder.state()
-        verify: bool | str = self._state.certificate or True
+        certificate = self._state.certificate
+        verify = ssl.create_default_context(cafile=certificate) if certificate else True
         self._client = httpx.Client(base_url=self._state.url, timeout=10.0, verify=verify, trust_env=False)
         self._token = ""
 
