@@ -47,13 +47,17 @@ def test_a_cell_that_is_down_still_lists(make_cloud: Callable[..., SimulatedClou
     made = [demo.create(f"kept-{number}") for number in range(4)]
     for server in made:
         demo.wait_for(server, "ACTIVE")
-    with cloud.cell_away("cell2") as away:
+    away = {row[0] for row in cloud.rows("cell2", "select id from servers")}
+    assert away
+    with cloud.database_away("cell2"):
         wait_until(
             "the cell to be marked as away", lambda: {one.status for one in demo.servers()} == {"ACTIVE", "UNKNOWN"}
         )
         listed = {one.id: one.status for one in demo.servers()}
         assert listed.keys() == {one.id for one in made}
-        assert {id for id, status in listed.items() if status == "UNKNOWN"} == away & listed.keys()
+        assert {server for server, status in listed.items() if status == "UNKNOWN"} == away
+        for server in made:
+            assert demo.show(server).status == listed[server.id]
         fresh = demo.create_active("elsewhere")
     wait_until("the cell to be back", lambda: {one.status for one in demo.servers()} == {"ACTIVE"})
     demo.delete_and_wait(*made, fresh)

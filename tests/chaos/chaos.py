@@ -148,7 +148,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=1, help="one after the other (default: %(default)s)")
     parser.add_argument("--qemu", type=int, default=0, metavar="HOSTS", help="hosts with real guests (needs root)")
     parser.add_argument("--kill-every", type=float, default=1.0, help="mean seconds between kills")
-    parser.add_argument("--keep", action="store_true", help="keep the folders of runs that went wrong")
+    parser.add_argument("--keep", action="store_true", help="keep the folders of the runs")
     return parser.parse_args(words)
 
 
@@ -165,7 +165,7 @@ def main(words: Sequence[str] | None = None) -> int:
         outcome = run(plan, root)
         print(outcome.words(), flush=True)
         clean += not outcome.problems
-        if outcome.problems and given.keep:
+        if given.keep:
             print(f"  kept: {root}", flush=True)
         else:
             shutil.rmtree(root, ignore_errors=True)

@@ -1,7 +1,7 @@
 """Looks at a cloud that has come to rest, from every side, and names whatever is left over or does not fit.
 
-The cells' databases are read from outside, placement and network by their APIs, hosts by what is on their disks, guests by
-the simulated driver's journals and by /proc.
+The cells' databases are read from outside, placement and network by their APIs, hosts by what is on their disks,
+guests by the simulated driver's journals and by /proc.
 """
 
 from __future__ import annotations
@@ -82,6 +82,11 @@ def living(servers: dict[str, dict[str, Any]]) -> set[str]:
     return {one["id"] for one in servers.values() if one.get("vm_state") in _POWER}
 
 
+def _here(servers: dict[str, dict[str, Any]], host: str) -> dict[str, dict[str, Any]]:
+    """The servers that should have a guest on this host."""
+    return {one: servers[one] for one in living(servers) if servers[one].get("host") == host}
+
+
 def _unsettled(servers: dict[str, dict[str, Any]]) -> Iterator[str]:
     for server in servers.values():
         state = server.get("vm_state", "building")
@@ -157,7 +162,7 @@ def _hosts(cloud: SimulatedCloud, servers: dict[str, dict[str, Any]]) -> Iterato
 
 def _real_guests(host: JoinedHost, servers: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Disks, processes and taps of a host with QEMU guests."""
-    here = {one["id"]: one for one in servers.values() if one.get("host") == host.name and one["id"] in living(servers)}
+    here = _here(servers, host.name)
     homes = {path.name for path in (host.data / "driver" / "guests").glob("*")}
     yield from (f"{host.name} keeps the disks of {one}" for one in sorted(homes - here.keys()))
     yield from (f"{host.name} has no disks of {one}" for one in sorted(here.keys() - homes))

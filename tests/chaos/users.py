@@ -41,6 +41,11 @@ class Budget:
             self._left -= 1
             return self._left >= 0
 
+    def give_back(self) -> None:
+        """It was not taken."""
+        with self._lock:
+            self._left = max(self._left, 0) + 1
+
 
 class User:
     """One user with servers of their own; ``run`` ends when ``over`` is set."""
@@ -62,8 +67,8 @@ class User:
         while not self._over.is_set():
             try:
                 self._one_deed()
-            except (httpx.HTTPError, AssertionError):
-                self.counts["not answered"] += 1
+            except (httpx.HTTPError, AssertionError) as trouble:
+                self.counts[f"not answered ({type(trouble).__name__})"] += 1
                 self._over.wait(0.2)
         self._client.close()
 
@@ -82,10 +87,16 @@ class User:
     def _create(self) -> None:
         self._asked += 1
         body = self._body | {"name": f"u{self._number}-{self._asked}"}
-        reply = self._client.send("POST", "/compute/v2.1/servers", json={"server": body})
+        try:
+            reply = self._client.send("POST", "/compute/v2.1/servers", json={"server": body})
+        except httpx.HTTPError:
+            self._budget.give_back()
+            raise
         self._count("create", reply)
         if reply.status_code == 202:
             self._servers[reply.json()["server"]["id"]] = ""
+        else:
+            self._budget.give_back()
 
     def _remove(self, server: str) -> None:
         self._servers.pop(server)

@@ -10,12 +10,13 @@ Processes are known by the notes in the cloud's folder (pid and start time), and
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -239,6 +240,26 @@ class SimulatedCloud:
 
     def cell_names(self) -> list[str]:
         return [f"cell{number}" for number in range(self.cells + 1)]
+
+    @contextlib.contextmanager
+    def database_locked(self, name: str) -> Iterator[None]:
+        """Hold the write lock of a database, as another process might."""
+        path = self.folder.root / "db" / f"{name}.db"
+        with contextlib.closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def database_away(self, name: str) -> Iterator[None]:
+        """Let nobody read or write a database: every lock byte of its shared memory is held.
+
+        The bytes are 120 to 127 of the ``-shm`` file (SQLite, "WAL-mode File Format", 2.3.1 The WAL-Index Format). The
+        locks go when *any* descriptor of that file is closed here: do not read the database meanwhile.
+        """
+        with (self.folder.root / "db" / f"{name}.db-shm").open("r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX, 8, 120)
+            yield
 
     def doubles(self) -> list[str]:
         """Guests that were built while they existed on another host: there must be none, ever."""
