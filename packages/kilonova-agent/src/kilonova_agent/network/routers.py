@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 
-from kilonova_agent.network import links, names, translation, uplinks
+from kilonova_agent.network import links, names, resolvers, translation, uplinks
 from kilonova_agent.network.errors import HostUnfit, WiringFailed
 from kilonova_agent.network.expressions import Json, Table
 from kilonova_agent.network.links import Netlink, write_setting
@@ -136,7 +136,9 @@ class Routers:
             # first one came. The blackhole goes last: where it is, the rest is.
             comment = f"{_COMMENT}{kept.forwarding_was}"
             table = self._own.outside_table
-            apply_rules(translation.outside_rules(table, kept.cidr, comment, enclosed=self._enclosed))
+            dns = resolvers.host_resolvers()
+            rules = translation.outside_rules(table, kept.cidr, comment, enclosed=self._enclosed, resolvers=dns)
+            apply_rules(rules)
             write_setting(FORWARDING, "1")
             self._outside.add_blackhole(kept.cidr, names.ROUTE_PROTOCOL)
         return kept

@@ -5,6 +5,8 @@ Pure: names in, commands out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kilonova_agent.network import expressions as nft
 from kilonova_agent.network import names
 from kilonova_agent.network.expressions import ACCEPT, DROP, Json
@@ -12,6 +14,7 @@ from kilonova_agent.network.expressions import ACCEPT, DROP, Json
 ROUTER_TABLE = "kilonova"
 #: The two links of every router.
 INSIDE, UPLINK = "inside", "uplink"
+_LINK_LOCAL = "169.254.0.0/16"
 _ANY_UPLINK = f"{names.UPLINK_PREFIX}*"
 _KNOWN = nft.match(nft.conntrack("state"), {"set": ["established", "related"]})
 
@@ -47,10 +50,20 @@ def router_rules() -> list[Json]:
     return table.commands
 
 
-def outside_rules(table_name: str, link_range: str, comment: str, *, enclosed: bool) -> list[Json]:
+def _dns(from_guest: Json, resolvers: Sequence[str]) -> list[Json]:
+    is_resolver = nft.match(nft.payload("ip", "daddr"), nft.one_of(resolvers))
+    is_question = nft.match(nft.payload("th", "dport"), 53)
+    return [from_guest, is_resolver, nft.match(nft.meta("l4proto"), nft.one_of([6, 17])), is_question, ACCEPT]
+
+
+def outside_rules(
+    table_name: str, link_range: str, comment: str, *, enclosed: bool, resolvers: Sequence[str] = ()
+) -> list[Json]:
     """Masquerade this agent's link addresses and nothing else; guests of two networks do not meet out here.
 
-    Connections to guests may begin on this machine, but never come through it from elsewhere.
+    Connections to guests may begin on this machine, but never come through it from elsewhere. Guests begin none to the
+    machine itself, whatever listens there, but for ping and for DNS where it is its own resolver; nor to link-local
+    addresses, where clouds keep the credentials of machines that are themselves guests.
     """
     # pasta (as of 2023) sends window updates without the ACK flag. Conntrack does not know them for the guest's, so the
     # enclosure itself would answer with a reset and end the guest's connection.
@@ -62,10 +75,17 @@ def outside_rules(table_name: str, link_range: str, comment: str, *, enclosed: b
         "forward",
         hook="forward",
         priority=0,
-        rules=[[from_guest, to_guest, DROP], [to_guest, _KNOWN, ACCEPT], [to_guest, DROP]],
+        rules=[
+            [from_guest, to_guest, DROP],
+            [from_guest, nft.match(nft.payload("ip", "daddr"), nft.network(_LINK_LOCAL)), DROP],
+            [to_guest, _KNOWN, ACCEPT],
+            [to_guest, DROP],
+        ],
     )
-    if stray:
-        table.hook("input", hook="input", priority=0, rules=stray)
+    asks = [_dns(from_guest, resolvers)] if resolvers else []
+    ping = [from_guest, nft.match(nft.meta("l4proto"), 1), ACCEPT]
+    to_machine = [*stray, [from_guest, _KNOWN, ACCEPT], ping, *asks, [from_guest, DROP]]
+    table.hook("input", hook="input", priority=0, rules=to_machine)
     elsewhere = nft.match(nft.meta("oifname"), _ANY_UPLINK, "!=")
     source = nft.match(nft.payload("ip", "saddr"), nft.network(link_range))
     table.hook(

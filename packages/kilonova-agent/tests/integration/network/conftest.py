@@ -1,11 +1,13 @@
 """A host network on this very machine, as root and in a user namespace, with stand-ins for guests."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -164,6 +166,24 @@ class Guest:
 def connect(prefix, address, number, patience=5.0):
     command = [*prefix, sys.executable, "-c", CONNECT, address, str(number), str(patience)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def listening(prefix, number):
+    """A service in another namespace that says hello."""
+    command = [*prefix, sys.executable, "-c", LISTEN, str(number), "AF_INET", "hello"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout.readline().strip() == "listening"
+            yield
+        finally:
+            child.kill()
 
 
 def output(*command):

@@ -204,6 +204,23 @@ async def test_guests_of_two_networks_do_not_meet_on_the_machine(boot):
     assert one.reaches("10.78.0.11", 22) != "hello"
 
 
+async def test_a_guest_reaches_no_service_of_the_machine_but_is_reached_by_it(boot, network):
+    guest = await boot(port(1, rules=(EGRESS, SSH)))
+    guest.set_up()
+    guest.listen(22)
+    outside = network.launcher()[:-3]
+    number = stage.free_port()
+    with stage.listening(outside, number):
+        links = json.loads(stage.output(*outside, "ip", "-4", "-j", "addr"))
+        uplinks = [link["addr_info"][0]["local"] for link in links if link["ifname"].startswith("knu")]
+        addresses = [info["local"] for link in links for info in link["addr_info"] if info["local"] != "127.0.0.1"]
+        assert set(uplinks) <= set(addresses)
+        for address in addresses:
+            assert stage.connect(outside, address, number) == "hello"
+            assert guest.reaches(address, number) != "hello"
+    assert stage.connect(outside, "10.77.0.11", 22) == "hello"
+
+
 async def test_a_killed_helper_comes_back_and_everything_still_works(boot, network):
     guest = await boot(port(1, rules=(EGRESS, SSH)))
     guest.set_up()
