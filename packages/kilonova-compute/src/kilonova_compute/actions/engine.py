@@ -81,12 +81,15 @@ class Engine:
         self._driven: set[str] = set()
         self._again: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def action(self, verb: str) -> Action:
         return self._actions[verb]
 
     def wake(self, cell: Cell, action_id: str) -> None:
-        """Drive an action soon; one that is being driven is driven once more."""
+        """Drive an action soon; one that is being driven is driven once more. Nothing after ``close``."""
+        if self._closed:
+            return
         if action_id in self._driven:
             self._again.add(action_id)
             return
@@ -97,6 +100,7 @@ class Engine:
 
     async def close(self) -> None:
         """Stop driving, at once: the journal knows how to go on."""
+        self._closed = True
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -40,7 +40,7 @@ class OldBlockDevice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     volume_id: str | None = None
     snapshot_id: str | None = None
     volume_size: int | str | None = None
-    device_name: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._/-]*$")] | None = None
+    device_name: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._/-]*$(?!\n)")] | None = None
     delete_on_termination: bool | str = False
     no_device: Any = None
     connection_info: str | None = None
@@ -51,7 +51,7 @@ class BlockDevice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     source_type: Literal["volume", "image", "snapshot", "blank"] | UnsetType = UNSET
     destination_type: Literal["local", "volume"] | UnsetType = UNSET
-    uuid: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._-]*$")] | UnsetType = UNSET
+    uuid: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._-]*$(?!\n)")] | UnsetType = UNSET
     image_id: str | UnsetType = UNSET
     boot_index: int | str | None = None
     guest_format: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET

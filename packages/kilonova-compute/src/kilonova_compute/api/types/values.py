@@ -12,12 +12,12 @@ from msgspec import Meta
 
 #: Printable, and neither begun nor ended by a space.
 Name = Annotated[
-    str, Meta(min_length=1, max_length=255, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$")
+    str, Meta(min_length=1, max_length=255, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$(?!\n)")
 ]
 #: What the oldest clients (``/v2``) may send: spaces at the ends are cut off.
-Description = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Hostname = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-._]*$")]
-Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*$")]
+Description = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+Hostname = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-._]*$(?!\n)")]
+Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*$(?!\n)")]
 UserData = Annotated[str, Meta(max_length=65535)]
 Certificates = Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1, max_length=50)]
 
@@ -96,6 +96,6 @@ def check_metadata(metadata: dict[str, Any], field: str = "metadata") -> dict[st
 
 def check_short_hostname(value: str) -> str:
     """A hostname without dots, as before names with a domain were allowed."""
-    if not 2 <= len(value) <= 63 or not _SHORT_HOSTNAME.match(value):
+    if not 2 <= len(value) <= 63 or not _SHORT_HOSTNAME.fullmatch(value):
         raise invalid("hostname", value, f"'{value}' does not match '{_SHORT_HOSTNAME.pattern}'")
     return value
