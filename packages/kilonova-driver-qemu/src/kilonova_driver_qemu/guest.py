@@ -10,11 +10,14 @@ Invariants:
 - What is to happen is written down before it happens (a stage, an expected end), so that whoever comes after a
   sudden death of this program knows what it sees.
 - An operation that succeeded is remembered by its id and never done again; one that failed may be tried again.
+- Only the wait for a guest to shut down by itself can be broken off: by a removal or a forced stop in the queue, or by
+  its asker's cancellation (``patience.py``). Everything else is done to its end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import time
@@ -35,6 +38,7 @@ from kilonova_driver_qemu.layout import GuestFiles, StateFiles
 from kilonova_driver_qemu.monitor import Monitor
 from kilonova_driver_qemu.options import Options
 from kilonova_driver_qemu.orders import as_driver_error, bury, check_order
+from kilonova_driver_qemu.patience import Patience
 from kilonova_driver_qemu.process import (
     Identity,
     Watch,
@@ -101,6 +105,7 @@ class LocalGuest:
         self._obeying = 0
         self._jobs: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._asked: set[asyncio.Future[Any]] = set()
+        self._patience = Patience()
         self._writer = asyncio.create_task(self._write())
 
     # -- looking ------------------------------------------------------------------------------------------------
@@ -165,15 +170,17 @@ class LocalGuest:
             event = GuestEvent(guest_id=self.guest_id, power=condition[0], at=time.time(), reason=condition[1])
             self._house.announce(event)
 
-    async def _in_turn(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Have the writer do a job; it is done to its end even if the asker is cancelled."""
+    async def _in_turn(self, work: Callable[[], Awaitable[T]], *, urgent: bool = False) -> T:
+        """Have the writer do a job; it is done to its end even if the asker is cancelled. An urgent one ends waits."""
         if self._writer.done():
             raise Transient(f"guest {self.guest_id}: the driver has been closed")
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._asked.add(result)
         result.add_done_callback(self._asked.discard)
+        result.add_done_callback(lambda _: self._patience.look())
 
         async def job() -> None:
+            self._patience.its_turn(result, urgent=urgent)
             try:
                 value = await work()
             except Exception as error:  # noqa: BLE001 - handed to the asker, whatever it is; the writer goes on
@@ -183,6 +190,8 @@ class LocalGuest:
                 if not result.done():
                     result.set_result(value)
 
+        if urgent:
+            self._patience.urgent()
         self._jobs.put_nowait(job)
         return await result
 
@@ -263,7 +272,7 @@ class LocalGuest:
 
     # -- orders -------------------------------------------------------------------------------------------------
 
-    async def obey(self, order: Order, work: Callable[[], Awaitable[None]]) -> Guest:
+    async def obey(self, order: Order, work: Callable[[], Awaitable[None]], *, urgent: bool = False) -> Guest:
         """Do an order once. Raises Stale for an old one, GuestNotFound when the guest went meanwhile."""
 
         async def job() -> Guest:
@@ -280,7 +289,16 @@ class LocalGuest:
                 self._obeying = 0
             return self.look()
 
-        return await self._in_turn(job)
+        return await self._in_turn(job, urgent=urgent and self._counts(order))
+
+    def _counts(self, order: Order) -> bool:
+        """Whether an order will have an effect when its turn comes: one that is refused must change nothing."""
+        if self.gone or order.operation_id in self._record.operations:
+            return False
+        with contextlib.suppress(DriverError):
+            check_order(self.guest_id, order, max(self._record.generation, self._obeying))
+            return True
+        return False
 
     async def ensure(self, order: Order, spec: GuestSpec, power: PowerTarget) -> Guest:
         async def work() -> None:
@@ -331,7 +349,8 @@ class LocalGuest:
             else:
                 await self._turn_off(mode, grace_seconds)
 
-        return await self.obey(order, work)
+        urgent = target is PowerTarget.OFF and mode is Mode.FORCE
+        return await self.obey(order, work, urgent=urgent)
 
     async def reboot(self, order: Order, mode: Mode, grace_seconds: float) -> Guest:
         async def work() -> None:
@@ -339,7 +358,7 @@ class LocalGuest:
             await self._turn_off(mode, grace_seconds)
             await self._turn_on()
 
-        return await self.obey(order, work)
+        return await self.obey(order, work, urgent=mode is Mode.FORCE)
 
     async def pause(self, order: Order) -> Guest:
         return await self.obey(order, lambda: self._halt_or_go("stop", Power.PAUSED))
@@ -388,8 +407,24 @@ class LocalGuest:
             return
         self._note(expected_end=True)
         if mode is Mode.GRACEFUL and running.status == "running":
-            await _ask_to_shut_down(running, grace_seconds)
+            await self._ask_to_shut_down(running, grace_seconds)
         await self._end_process(quickly=False)
+
+    async def _ask_to_shut_down(self, running: Running, grace_seconds: float) -> None:
+        """Press the power button until the guest is down or the time is over. Raises Stale, Transient: told to stop."""
+        ends = time.monotonic() + grace_seconds
+        while (left := ends - time.monotonic()) > 0:
+            try:
+                await running.ask("system_powerdown")
+            except DriverError:
+                return
+            try:
+                down = running.until((SHUT_DOWN,), min(left, ASK_AGAIN_SECONDS))
+                if await self._patience.wait(self.guest_id, down):
+                    return
+            except DriverError:
+                self._note(expected_end=False)
+                raise
 
     async def _end_process(self, *, quickly: bool) -> None:
         running = self._running
@@ -426,7 +461,7 @@ class LocalGuest:
             await asyncio.to_thread(_remove_files, self.files)
             self.gone = True
 
-        await self._in_turn(job)
+        await self._in_turn(job, urgent=self._counts(order))
 
     async def close(self) -> None:
         """Let go of the guest without touching it."""
@@ -436,18 +471,6 @@ class LocalGuest:
             result.set_exception(Transient(f"guest {self.guest_id}: the driver was closed before this was done"))
         if self._running is not None:
             await self._running.close()
-
-
-async def _ask_to_shut_down(running: Running, grace_seconds: float) -> None:
-    """Press the power button until the guest is down or the time is over."""
-    ends = time.monotonic() + grace_seconds
-    while (left := ends - time.monotonic()) > 0:
-        try:
-            await running.ask("system_powerdown")
-        except DriverError:
-            return
-        if await running.until((SHUT_DOWN,), min(left, ASK_AGAIN_SECONDS)):
-            return
 
 
 def _how_it_ended(record: Record) -> tuple[Power, str]:

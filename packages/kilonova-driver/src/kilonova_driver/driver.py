@@ -9,7 +9,9 @@ Rules that the conformance kit checks on any driver:
 3. Only the errors of :mod:`kilonova_driver.errors` leave a driver. ``Unsupported`` is illegal for an advertised talent.
 4. Guests outlive the driver: after the process was killed, a new driver on the same ``state_dir`` finds them all,
    running ones still running, and half-made ones removable.
-5. A driver never calls the controller, a database or another service; everything it needs is in the spec.
+5. Any call may be cancelled. A stop or reboot that waits for the guest to shut down lets go of it then, and leaves the
+   guest to the next order: a removal never waits for a grace.
+6. A driver never calls the controller, a database or another service; everything it needs is in the spec.
 
 A driver is found by its entry point in the group ``kilonova.drivers``: a callable that takes ``DriverSettings`` and
 returns a ``Driver``. It may be called for several operations at once, but never for two on the same guest.

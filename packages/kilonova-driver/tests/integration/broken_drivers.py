@@ -8,7 +8,7 @@ import time
 import uuid
 
 import msgspec
-from kilonova_driver.driver import PowerTarget
+from kilonova_driver.driver import Mode, PowerTarget
 from kilonova_driver.errors import Conflict, GuestNotFound, Unsupported
 from kilonova_driver.types.guests import Power
 from kilonova_driver_fake import records
@@ -439,6 +439,23 @@ class StartsGuestsAnewWhenKilled(Broken):
     async def start(self):
         await super().start()
         self.overwrite_all((Power.ON,), started_at=time.time())
+
+
+class WaitsOutTheGrace(Broken):
+    """Its guests ignore the power button, and it has no ear for anything else meanwhile."""
+
+    caught_by = ("a_removal_does_not_wait_for_a_graceful_stop",)
+    waiting = 0.0
+
+    async def set_power(self, order, guest_id, target, mode, grace_seconds):
+        if mode is Mode.GRACEFUL:
+            self.waiting = time.monotonic() + grace_seconds
+            await asyncio.sleep(grace_seconds)
+        return await super().set_power(order, guest_id, target, mode, grace_seconds)
+
+    async def remove_guest(self, order, guest_id):
+        await asyncio.sleep(self.waiting - time.monotonic())
+        await super().remove_guest(order, guest_id)
 
 
 class StartsEverythingWhenKilled(Broken):

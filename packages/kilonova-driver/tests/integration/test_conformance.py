@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from kilonova_driver.conformance import checks, run
-from kilonova_driver.conformance.checks import watching
+from kilonova_driver.conformance.checks import removal, watching
 from kilonova_driver.conformance.run import check_driver, run_check
 from kilonova_driver.conformance.sources import module_of_file
 from kilonova_driver.conformance.verdicts import NotApplicable, Outcome, require
@@ -40,6 +40,8 @@ async def test_a_slow_fake_driver_keeps_the_contract(name, tmp_path):
 @pytest.mark.parametrize(("kind", "name"), PAIRS)
 async def test_a_broken_driver_is_caught(kind, name, tmp_path, monkeypatch):
     monkeypatch.setattr(watching, "SECONDS_FOR_AN_EVENT", 0.1)
+    monkeypatch.setattr(removal, "REMOVAL_SECONDS", 0.1)
+    monkeypatch.setattr(removal, "LONG_GRACE_SECONDS", 2.0)
     result = await run_check(CHECKS[name], f"{BROKEN_FILE}:{kind}", settings_in(tmp_path))
     assert result.outcome is Outcome.FAILED
     assert result.detail

@@ -9,11 +9,17 @@ from time import monotonic
 
 from kilonova_driver.conformance.bench import Bench, Builds
 from kilonova_driver.conformance.remote import RemoteDriver
-from kilonova_driver.conformance.verdicts import DriverDied, gone, require, require_power
-from kilonova_driver.driver import Driver, PowerTarget
+from kilonova_driver.conformance.verdicts import CheckFailed, DriverDied, gone, require, require_power
+from kilonova_driver.driver import Driver, Mode, PowerTarget
 from kilonova_driver.errors import DriverError
-from kilonova_driver.types.guests import GuestSpec, Power
+from kilonova_driver.types.guests import Disk, GuestSpec, Power
+from kilonova_driver.types.orders import Order
 
+#: A stop that waits long for the guest, and what a removal that overtakes it may take.
+LONG_GRACE_SECONDS = 90.0
+REMOVAL_SECONDS = 30.0
+#: How long such a stop is left waiting before it is given up.
+WAITING_SECONDS = 0.5
 #: Parts of a build's time after which it is broken off: a rule that holds at any moment is tried at some of them.
 MOMENTS = (0.0, 0.1, 0.3, 0.5, 0.8)
 
@@ -106,6 +112,35 @@ async def a_cancelled_build_can_be_removed(bench: Bench) -> None:
         await _nothing_left(bench, driver, spec.guest_id, before)
 
 
+async def a_removal_does_not_wait_for_a_graceful_stop(bench: Bench) -> None:
+    """After the wait for a guest that ignores its power button was cancelled, the guest is removed at once."""
+    driver = await bench.driver()
+    before = bench.files()
+    for generation, calls in ((2, _stop), (4, _reboot)):
+        # Nothing listens in a guest with nothing to boot.
+        spec = bench.spec(disks=(Disk(name="root", size_gib=1, boot_index=0),))
+        await driver.ensure_guest(bench.order(1), spec, PowerTarget.ON)
+        task = asyncio.create_task(calls(driver, bench.order(generation), spec.guest_id))
+        await asyncio.wait([task], timeout=WAITING_SECONDS)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, DriverError):
+            await task
+        try:
+            async with asyncio.timeout(REMOVAL_SECONDS):
+                await driver.remove_guest(bench.order(generation + 1), spec.guest_id)
+        except TimeoutError:
+            raise CheckFailed(f"the removal took more than {REMOVAL_SECONDS} s: it waits for the guest") from None
+        await _nothing_left(bench, driver, spec.guest_id, before)
+
+
+async def _stop(driver: Driver, order: Order, guest_id: str) -> None:
+    await driver.set_power(order, guest_id, PowerTarget.OFF, Mode.GRACEFUL, LONG_GRACE_SECONDS)
+
+
+async def _reboot(driver: Driver, order: Order, guest_id: str) -> None:
+    await driver.reboot(order, guest_id, Mode.GRACEFUL, LONG_GRACE_SECONDS)
+
+
 async def _seconds_of_a_build(bench: Bench, driver: Driver | RemoteDriver) -> float:
     """How long a build takes when what is done once for a host has been done. A remote driver is killed then."""
     seconds = 0.0
@@ -150,4 +185,5 @@ CHECKS = (
     a_half_made_guest_can_be_removed,
     a_half_made_guest_can_be_finished,
     a_cancelled_build_can_be_removed,
+    a_removal_does_not_wait_for_a_graceful_stop,
 )
