@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from kilonova_kit.database import Database, DatabaseUnavailable, Json, StringList
+from kilonova_kit.errors import BadRequest
 from kilonova_kit.testing.postgresql import running_postgresql
 from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -216,3 +217,24 @@ async def test_a_hostile_regular_expression_holds_nobody_up(database):
     assert found == []
     query = select(THINGS.c.name).where(THINGS.c.name.regexp_match("^a+!$"))
     assert await database.read(lambda tx: len(list(tx.execute(query)))) == 1
+
+
+async def test_numbers_that_no_database_can_hold_are_refused(database):
+    await database.write(add("a"))
+    with pytest.raises(BadRequest, match="too large"):
+        await database.write(add("b", 2**64))
+    first, second = await asyncio.gather(
+        database.write(add("c", 10**30)), database.write(add("d", 4)), return_exceptions=True
+    )
+    assert isinstance(first, BadRequest)
+    assert not isinstance(second, Exception)
+    assert await database.read(names) == ["a", "d"]
+
+
+async def test_a_question_about_too_large_a_number_is_refused_or_finds_nothing(database):
+    await database.write(add("a"))
+    try:
+        found = await database.read(lambda tx: list(tx.execute(select(THINGS).where(THINGS.c.count == 10**30))))
+    except BadRequest:
+        found = []
+    assert found == []

@@ -21,10 +21,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event, pool
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 
 from kilonova_kit.database.schema import expand
-from kilonova_kit.errors import Unavailable
+from kilonova_kit.errors import BadRequest, Unavailable
 from kilonova_kit.metrics import histogram
 from kilonova_kit.patterns import occurs
 
@@ -62,7 +62,7 @@ class _Work:
 
     def settle(self, error: Exception | None = None) -> None:
         """Tell the waiting task, unless it has gone (or its loop has)."""
-        error = error or self.error
+        error = _blamed(error or self.error)
         try:
             self.loop.call_soon_threadsafe(self._settle, error)
         except RuntimeError:
@@ -128,7 +128,10 @@ class Database:
             with self.engine.connect() as connection:
                 return transaction(connection)
 
-        return self._persist(attempt)
+        try:
+            return self._persist(attempt)
+        except (OverflowError, DataError) as error:
+            raise _unkeepable() from error
 
     def _write_for_ever(self) -> None:
         while True:
@@ -253,6 +256,15 @@ def _begin_sqlite(connection: Connection) -> None:
         return
     driver: Any = connection.connection.driver_connection
     driver.execute("BEGIN").close()  # it takes no lock and cannot fail, so it needs nothing that SQLAlchemy puts around
+
+
+def _blamed(error: Exception | None) -> Exception | None:
+    """The error as the caller shall see it: what no database can hold is a fault of who sent it, not one of ours."""
+    return _unkeepable() if isinstance(error, OverflowError | DataError) else error
+
+
+def _unkeepable() -> BadRequest:
+    return BadRequest("A value cannot be stored or compared: a number is too large, or a text holds a NUL character.")
 
 
 def _is_passing(error: BaseException) -> bool:
