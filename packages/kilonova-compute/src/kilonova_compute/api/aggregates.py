@@ -31,7 +31,7 @@ AnyCall = Call[Compute, Any, NoQuery]
 
 def _number(call: AnyCall) -> int:
     text = call.path["aggregate_id"]
-    if not text.isdecimal():
+    if not text.removeprefix("-").isdecimal():
         raise BadRequest(f"Invalid input received: id must be an integer, not {text}")
     return int(text)
 

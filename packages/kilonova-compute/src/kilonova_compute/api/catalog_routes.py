@@ -9,6 +9,7 @@ from kilonova_compute.api import (
     host_routes,
     keypair_routes,
     limit_routes,
+    old_host_routes,
     other_routes,
     version_documents,
 )
@@ -19,5 +20,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *keypair_routes.OPERATIONS,
     *limit_routes.OPERATIONS,
     *host_routes.OPERATIONS,
+    *old_host_routes.OPERATIONS,
     *other_routes.OPERATIONS,
 )

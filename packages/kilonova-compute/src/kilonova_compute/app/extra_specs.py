@@ -123,42 +123,18 @@ _OTHERS: dict[str, Check] = {
     "vmware:storage_policy": _text,
 }
 
-_CAPABILITIES = [
-    "id",
-    "uuid",
-    "service_id",
-    "host",
-    "vcpus",
-    "memory_mb",
-    "local_gb",
-    "vcpus_used",
-    "memory_mb_used",
-    "local_gb_used",
-    "hypervisor_type",
-    "hypervisor_version",
-    "hypervisor_hostname",
-    "free_ram_mb",
-    "free_disk_gb",
-    "current_workload",
-    "running_vms",
-    "disk_available_least",
-    "host_ip",
-    "mapped",
-    "cpu_allocation_ratio",
-    "ram_allocation_ratio",
-    "disk_allocation_ratio",
-    "total_usable_ram_mb",
-    "total_usable_disk_gb",
-    "disk_mb_used",
-    "free_disk_mb",
-    "vcpus_total",
-    "num_instances",
-    "num_io_ops",
-    "failed_builds",
-    "aggregates",
-    "cell_uuid",
-    "updated",
-]
+_CAPABILITIES = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        id uuid service_id host vcpus memory_mb local_gb vcpus_used memory_mb_used local_gb_used
+        hypervisor_type hypervisor_version hypervisor_hostname free_ram_mb free_disk_gb current_workload
+        running_vms disk_available_least host_ip mapped cpu_allocation_ratio ram_allocation_ratio
+        disk_allocation_ratio total_usable_ram_mb total_usable_disk_gb disk_mb_used free_disk_mb vcpus_total
+        num_instances num_io_ops failed_builds aggregates cell_uuid updated
+        """,
+    )
+)
 _NESTED_CAPABILITIES = (
     "cpu_info|metrics|stats|numa_topology|supported_hv_specs|pci_device_pools|nodename|pci_stats|"
     "supported_instances|limits|instances"
@@ -203,7 +179,7 @@ def _known() -> dict[str, Check]:
 
 @cache
 def _standard_traits() -> frozenset[str]:
-    return frozenset(os_traits.get_traits())
+    return frozenset(name for name in dir(os_traits) if getattr(os_traits, name) == name)
 
 
 def _check_for(name: str) -> Check | None:
