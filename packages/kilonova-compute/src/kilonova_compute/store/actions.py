@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 from kilonova_kit.database import Connection
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from kilonova_compute.model.actions import ActionRecord, ActionState, Line
 from kilonova_compute.model.servers import Server
@@ -19,6 +19,46 @@ from kilonova_compute.store.tables import action_lines, actions, server_locks
 
 _action = msgspec.json.Decoder(ActionRecord)
 _line = msgspec.json.Decoder(Line)
+
+# Made once: to build a statement costs more than to run it, and these run for every step of every action.
+_OPEN = (ActionState.RUNNING.value, ActionState.UNDOING.value)
+_LOCK_HOLDER = select(server_locks.c.action_id).where(server_locks.c.server_id == bindparam("of_server"))
+_LOCK, _UNLOCK = insert(server_locks), delete(server_locks).where(server_locks.c.action_id == bindparam("of_action"))
+_ADD = insert(actions)
+_FIND = select(actions.c.record).where(actions.c.id == bindparam("action_id"))
+_HELD = select(actions.c.epoch, actions.c.record).where(actions.c.id == bindparam("action_id")).with_for_update()
+_WRITE = update(actions).where(actions.c.id == bindparam("action_id"))
+_TAKE = (
+    update(actions)
+    .where(
+        actions.c.id == bindparam("action_id"),
+        actions.c.state.in_(_OPEN),
+        or_(
+            actions.c.holder.is_(None),
+            actions.c.holder == bindparam("taker"),
+            actions.c.held_until < bindparam("now"),
+        ),
+    )
+    .values(holder=bindparam("taker"), held_until=bindparam("until"), epoch=actions.c.epoch + 1)
+    .returning(actions.c.epoch)
+)
+_QUEUED = (
+    select(actions.c.record)
+    .where(actions.c.server_id == bindparam("of_server"), actions.c.state == ActionState.QUEUED.value)
+    .order_by(actions.c.started_at)
+    .limit(1)
+)
+_LINES = (
+    select(action_lines.c.record)
+    .where(action_lines.c.action_id == bindparam("of_action"), action_lines.c.attempt == bindparam("of_attempt"))
+    .order_by(action_lines.c.position)
+)
+_WRITE_LINE = update(action_lines).where(
+    action_lines.c.action_id == bindparam("of_action"),
+    action_lines.c.attempt == bindparam("of_attempt"),
+    action_lines.c.position == bindparam("of_position"),
+)
+_ADD_LINE = insert(action_lines)
 
 
 class LostAction(Exception):
@@ -46,7 +86,7 @@ def _text(value: msgspec.Struct) -> str:
 
 
 def lock_holder(tx: Connection, server_id: str) -> str | None:
-    return tx.execute(select(server_locks.c.action_id).where(server_locks.c.server_id == server_id)).scalar()
+    return tx.execute(_LOCK_HOLDER, {"of_server": server_id}).scalar()
 
 
 def open_action(tx: Connection, action: ActionRecord, *, holder: str | None, held_until: float) -> None:
@@ -58,20 +98,19 @@ def open_action(tx: Connection, action: ActionRecord, *, holder: str | None, hel
     elif other is not None:
         raise ServerBusy(other, find(tx, other).verb)
     if other is None:
-        tx.execute(insert(server_locks).values(server_id=action.server_id, action_id=action.id))
-    tx.execute(
-        insert(actions).values(
-            id=action.id,
-            server_id=action.server_id,
-            state=action.state.value,
-            started_at=action.started_at,
-            wake_at=action.wake_at,
-            epoch=action.epoch,
-            holder=holder if other is None else None,
-            held_until=held_until if other is None else None,
-            record=_text(action),
-        )
-    )
+        tx.execute(_LOCK, {"server_id": action.server_id, "action_id": action.id})
+    row = {
+        "id": action.id,
+        "server_id": action.server_id,
+        "state": action.state.value,
+        "started_at": action.started_at,
+        "wake_at": action.wake_at,
+        "epoch": action.epoch,
+        "holder": holder if other is None else None,
+        "held_until": held_until if other is None else None,
+        "record": _text(action),
+    }
+    tx.execute(_ADD, row)
     if other is not None:
         cancel(tx, other)
 
@@ -98,20 +137,17 @@ def cancel(tx: Connection, action_id: str) -> None:
 
 
 def find(tx: Connection, action_id: str) -> ActionRecord:
-    return _action.decode(tx.execute(select(actions.c.record).where(actions.c.id == action_id)).scalar_one())
+    return _action.decode(tx.execute(_FIND, {"action_id": action_id}).scalar_one())
 
 
 def _rewrite(tx: Connection, action: ActionRecord) -> None:
-    tx.execute(
-        update(actions)
-        .where(actions.c.id == action.id)
-        .values(state=action.state.value, wake_at=action.wake_at, record=_text(action))
-    )
+    values = {"state": action.state.value, "wake_at": action.wake_at, "record": _text(action)}
+    tx.execute(_WRITE, {**values, "action_id": action.id})
 
 
 def read(tx: Connection, action_id: str) -> Journal | None:
     """The whole journal of the present attempt."""
-    record = tx.execute(select(actions.c.record).where(actions.c.id == action_id)).scalar()
+    record = tx.execute(_FIND, {"action_id": action_id}).scalar()
     if record is None:
         return None
     action = _action.decode(record)
@@ -124,23 +160,18 @@ def read(tx: Connection, action_id: str) -> Journal | None:
 
 def lines_of(tx: Connection, action_id: str, attempt: int | None = None) -> list[Line]:
     """The journal's lines in order, of one attempt or of all."""
-    query = select(action_lines.c.record).where(action_lines.c.action_id == action_id)
     if attempt is not None:
-        query = query.where(action_lines.c.attempt == attempt)
+        found = tx.execute(_LINES, {"of_action": action_id, "of_attempt": attempt})
+        return [_line.decode(record) for (record,) in found]
+    query = select(action_lines.c.record).where(action_lines.c.action_id == action_id)
     query = query.order_by(action_lines.c.attempt, action_lines.c.position)
     return [_line.decode(record) for (record,) in tx.execute(query)]
 
 
 def take(tx: Connection, action_id: str, holder: str, now: float, held_until: float) -> Journal | None:
     """Become the one who advances an action; None when another is, or it is closed or queued."""
-    free = or_(actions.c.holder.is_(None), actions.c.holder == holder, actions.c.held_until < now)
-    open_states = (ActionState.RUNNING.value, ActionState.UNDOING.value)
-    taken = tx.execute(
-        update(actions)
-        .where(actions.c.id == action_id, actions.c.state.in_(open_states), free)
-        .values(holder=holder, held_until=held_until, epoch=actions.c.epoch + 1)
-        .returning(actions.c.epoch)
-    ).scalar()
+    asked = {"action_id": action_id, "taker": holder, "now": now, "until": held_until}
+    taken = tx.execute(_TAKE, asked).scalar()
     if taken is None:
         return None
     journal = read(tx, action_id)
@@ -163,22 +194,19 @@ def advance(
     ``keep`` says whether the caller goes on; otherwise the action is let go until ``action.wake_at`` or a report.
     A closed action gives its lock back and lets a queued one start.
     """
-    row = tx.execute(select(actions.c.epoch, actions.c.record).where(actions.c.id == action.id).with_for_update()).one()
+    row = tx.execute(_HELD, {"action_id": action.id}).one()
     if row.epoch != action.epoch:
         raise LostAction(action.id)
     if _action.decode(row.record).cancelled and not action.cancelled:
         action = msgspec.structs.replace(action, cancelled=True)
-    tx.execute(
-        update(actions)
-        .where(actions.c.id == action.id)
-        .values(
-            state=action.state.value,
-            wake_at=action.wake_at,
-            record=_text(action),
-            held_until=held_until if keep else None,
-            **({} if keep else {"holder": None}),
-        )
-    )
+    values = {
+        "state": action.state.value,
+        "wake_at": action.wake_at,
+        "record": _text(action),
+        "held_until": held_until if keep else None,
+        **({} if keep else {"holder": None}),
+    }
+    tx.execute(_WRITE, {**values, "action_id": action.id})
     for line in lines:
         write_line(tx, action.id, line)
     server = server_store.change(tx, action.server_id, change) if change else server_store.find(tx, action.server_id)
@@ -188,31 +216,19 @@ def advance(
 
 
 def write_line(tx: Connection, action_id: str, line: Line) -> None:
-    key = (
-        (action_lines.c.action_id == action_id)
-        & (action_lines.c.attempt == line.attempt)
-        & (action_lines.c.position == line.position)
-    )
-    written = tx.execute(update(action_lines).where(key).values(record=_text(line)))
-    if written.rowcount == 0:
-        tx.execute(
-            insert(action_lines).values(
-                action_id=action_id, attempt=line.attempt, position=line.position, record=_text(line)
-            )
-        )
+    key = {"of_action": action_id, "of_attempt": line.attempt, "of_position": line.position}
+    record = _text(line)
+    if tx.execute(_WRITE_LINE, {**key, "record": record}).rowcount == 0:
+        values = {"action_id": action_id, "attempt": line.attempt, "position": line.position, "record": record}
+        tx.execute(_ADD_LINE, values)
 
 
 def _unlock(tx: Connection, action: ActionRecord) -> None:
-    tx.execute(delete(server_locks).where(server_locks.c.action_id == action.id))
-    waiting = tx.execute(
-        select(actions.c.record)
-        .where(actions.c.server_id == action.server_id, actions.c.state == ActionState.QUEUED.value)
-        .order_by(actions.c.started_at)
-        .limit(1)
-    ).scalar()
+    tx.execute(_UNLOCK, {"of_action": action.id})
+    waiting = tx.execute(_QUEUED, {"of_server": action.server_id}).scalar()
     if waiting is not None:
         following = msgspec.structs.replace(_action.decode(waiting), state=ActionState.RUNNING)
-        tx.execute(insert(server_locks).values(server_id=following.server_id, action_id=following.id))
+        tx.execute(_LOCK, {"server_id": following.server_id, "action_id": following.id})
         _rewrite(tx, following)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kilonova_kit.database import Connection
-from sqlalchemy import ColumnElement, Select, and_, delete, false, func, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, false, func, insert, not_, or_, select, update
 
 from kilonova_compute.model.listing import ServerFilter, ServerOrder
 from kilonova_compute.model.servers import Server
@@ -17,6 +17,13 @@ from kilonova_compute.store.servers import decode, encode
 from kilonova_compute.store.tables import server_index as index
 
 _UNIT, _PAIR = "\x1f", "\x1e"
+
+# Made once: to build a statement of forty columns costs more than to run it.
+_REVISION = select(index.c.revision).where(index.c.id == bindparam("server_id"))
+_ENTER = insert(index)
+_REPLACE = update(index).where(index.c.id == bindparam("server_id"))
+_FIND = select(index.c.record).where(index.c.id == bindparam("server_id"))
+_CELL = select(index.c.cell).where(index.c.id == bindparam("server_id"))
 
 
 def _row(server: Server, revision: int) -> dict[str, Any]:
@@ -63,20 +70,20 @@ def _row(server: Server, revision: int) -> dict[str, Any]:
 def put(tx: Connection, server: Server, revision: int) -> None:
     """Enter a server as of a revision; an older one than is there is dropped."""
     row = _row(server, revision)
-    known = tx.execute(select(index.c.revision).where(index.c.id == server.id)).scalar()
+    known = tx.execute(_REVISION, {"server_id": server.id}).scalar()
     if known is None:
-        tx.execute(insert(index).values(**row))
+        tx.execute(_ENTER, row)
     elif known < revision:
-        tx.execute(update(index).where(index.c.id == server.id).values(**row))
+        tx.execute(_REPLACE, {**row, "server_id": server.id})
 
 
 def find(tx: Connection, server_id: str) -> Server | None:
-    record = tx.execute(select(index.c.record).where(index.c.id == server_id)).scalar()
+    record = tx.execute(_FIND, {"server_id": server_id}).scalar()
     return None if record is None else decode(record)
 
 
 def cell_of(tx: Connection, server_id: str) -> str | None:
-    return tx.execute(select(index.c.cell).where(index.c.id == server_id)).scalar()
+    return tx.execute(_CELL, {"server_id": server_id}).scalar()
 
 
 def remove(tx: Connection, server_ids: Sequence[str]) -> None:
