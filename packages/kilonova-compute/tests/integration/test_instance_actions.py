@@ -57,6 +57,15 @@ async def test_an_action_shows_its_events_by_role_and_version(world: World, serv
     assert event["traceback"] is None
     (event,) = (await world.get("admin", url, "2.84"))["instanceAction"]["events"]
     assert (event["host"], event["details"]) == ("alpha", None)
+    created = (await world.get("alice", f"/servers/{server_id}/os-instance-actions"))["instanceActions"][1][
+        "request_id"
+    ]
+    whole = await world.get("admin", f"/servers/{server_id}/os-instance-actions/{created}", "2.62")
+    assert [(event["event"], event["host"]) for event in whole["instanceAction"]["events"]] == [
+        ("compute__do_build_and_run_instance", "alpha"),
+        ("compute_allocate_network", "controller-1"),
+        ("conductor_schedule_and_build_instances", "controller-1"),
+    ]
     reply = await world.ask("alice", "GET", f"/servers/{server_id}/os-instance-actions/req-none")
     assert (reply.status, reply.message()) == (404, "Action req-none not found")
 

@@ -120,7 +120,7 @@ def _event(
     call: ShowCall, action: ActionRecord, line: Line, server: Server, all_of_it: bool, details: bool
 ) -> EventView:
     host = call.app.hosts.get(line.host_id) if line.host_id else None
-    name = host.name if host else line.host_id
+    name = host.name if host else line.host_id or call.app.engine.holder  # a step of the controller is its own
     why = line.fault.message if line.fault else None
     return EventView(
         event=_EVENTS.get((action.verb, line.step), f"compute_{line.step}"),
