@@ -56,8 +56,8 @@ class IndexCarrier:
             try:
                 while await self._carry():
                     pass
-            except Unavailable as error:
-                log.warning("the index of cell %s lags: %s", self._cell.name, error.message)
+            except Exception as error:  # noqa: BLE001 - whatever it was: without its carrier a cell would be stale for ever
+                self._tell(error)
                 self._waiting = waiting + self._waiting
                 await asyncio.sleep(1.0)
                 continue
@@ -66,6 +66,12 @@ class IndexCarrier:
                     done.set_result(None)
             if not self._waiting:
                 await self._pause()
+
+    def _tell(self, error: Exception) -> None:
+        if isinstance(error, Unavailable):
+            log.warning("the index of cell %s lags: %s", self._cell.name, error.message)
+        else:
+            log.error("the index of cell %s lags", self._cell.name, exc_info=error)
 
     async def _pause(self) -> None:
         """Until woken, or for a while: another controller may have written to the outbox."""
@@ -80,7 +86,7 @@ class IndexCarrier:
         """One batch; whether there may be more."""
         try:
             numbers, servers = await self._cell.database.read(lambda tx: store.announced(tx, _BATCH))
-        except Unavailable:
+        except Exception:
             self.reachable = False
             raise
         self.reachable = True

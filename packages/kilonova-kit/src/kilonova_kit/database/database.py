@@ -274,7 +274,16 @@ def _is_passing(error: BaseException) -> bool:
     if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _PASSING_STATES:
         return True
     words = str(error.orig).lower()
-    signs = ("locked", "busy", "disk is full", "disk i/o error", "unable to open", "connection", "server closed")
+    signs = (
+        "locked",
+        "locking protocol",
+        "busy",
+        "disk is full",
+        "disk i/o error",
+        "unable to open",
+        "connection",
+        "server closed",
+    )
     return isinstance(error, OperationalError) and any(sign in words for sign in signs)
 
 
