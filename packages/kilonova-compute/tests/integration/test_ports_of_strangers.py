@@ -70,3 +70,10 @@ async def test_a_server_is_not_made_with_another_projects_port(world: World) -> 
     reply = await world.ask("alice", "POST", "/servers", body)
     assert (reply.status, port["device_id"]) == (400, "")
     assert "not usable" in reply.message()
+
+
+async def test_hosts_get_routes_only_to_networks_that_everybody_shares(world: World) -> None:
+    own = world.network.add_network("own", project_id="red", shared=False)
+    server_id = await world.boot(networks=[{"uuid": own}, {"uuid": world.network.network_id}])
+    (wish,) = world.hosts.wishes(server_id)
+    assert {port.network_id: port.routed for port in wish.ports} == {own: False, world.network.network_id: True}

@@ -101,6 +101,9 @@ class PortWiring(msgspec.Struct, frozen=True, kw_only=True):
     admin_state_up: bool = True
     #: True where guests of this network may reach the world through the host (masquerade).
     outside: bool = True
+    #: True where the machine itself may have a route to this network. Never for one whose ranges a tenant chose: those
+    #: of a stranger's site would draw the machine's own connections, and other guests', into the tenant's guests.
+    routed: bool = False
 
 
 class GuestMetadata(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,12 +46,16 @@ class LinkRange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """A network as the union of its ports says: subnets by id, the newest word on each, and whether it leads out."""
+    """A network as the union of its ports says: subnets by id, the newest word on each, whether it leads out.
+
+    ``routed``: whether the machine may have routes to it.
+    """
 
     network_id: str
     slot: int
     mtu: int
     outside: bool
+    routed: bool
     subnets: tuple[WiredSubnet, ...]
     ports: tuple[PortRecord, ...]
 
@@ -67,6 +71,7 @@ def plan_network(record: NetworkRecord, ports: list[PortRecord]) -> NetworkPlan:
         slot=record.slot,
         mtu=ordered[-1].wiring.mtu,
         outside=ordered[-1].wiring.outside,
+        routed=ordered[-1].wiring.routed,
         subnets=tuple(subnets[key] for key in sorted(subnets)),
         ports=tuple(sorted(ports, key=lambda port: port.wiring.port_id)),
     )

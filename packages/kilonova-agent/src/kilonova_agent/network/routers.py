@@ -50,7 +50,7 @@ class Routers:
 
     def ensure(self, plan: NetworkPlan) -> None:
         """Make bridge, router and uplink match the plan; one that is as it was a moment ago is only glanced at."""
-        known = (plan.slot, plan.mtu, plan.outside, plan.subnets)
+        known = (plan.slot, plan.mtu, plan.outside, plan.routed, plan.subnets)
         if self._done.get(plan.network_id) == known and self._stands(plan.network_id):
             return
         self._ensure(plan)
@@ -116,6 +116,8 @@ class Routers:
         self._ensure_routes(plan, outer.index, pair.router)
 
     def _ensure_routes(self, plan: NetworkPlan, uplink: int, gateway: str) -> None:
+        if not plan.routed:
+            return
         routes = self._outside.routes()
         present = {route.destination for route in routes if route.out == uplink}
         for cidr in uplinks.reachable((subnet.cidr for subnet in plan.subnets), routes, uplink):

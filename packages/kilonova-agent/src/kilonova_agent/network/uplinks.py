@@ -54,7 +54,8 @@ def _candidates(tag: str) -> Iterator[ipaddress.IPv4Network]:
 def reachable(cidrs: Iterable[str], routes: Iterable[Route], uplink: int) -> list[str]:
     """Which of a network's IPv4 ranges the machine may route through this uplink: those that overlap nothing else.
 
-    First come, first served: a range that another route (of the machine or of another network) overlaps is left out.
+    Only networks that an administrator shares are asked about (``PortWiring.routed``). First come, first served: a
+    range that another route (of the machine or of another network) overlaps is left out.
     """
     others = [ipaddress.IPv4Network(route.destination) for route in routes if route.out != uplink]
     wanted = [ipaddress.IPv4Network(cidr, strict=False) for cidr in cidrs if ":" not in cidr]

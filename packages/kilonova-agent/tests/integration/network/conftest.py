@@ -64,6 +64,7 @@ def port(number, network="net-1", **more):
         "fixed_ips": (FixedIp(subnet_id=SUBNET.subnet_id, ip_address=f"10.77.0.{10 + number}"),),
         "subnets": (SUBNET,),
         "rules": (EGRESS,),
+        "routed": True,
     }
     return PortWiring(**{**wish, **more})
 

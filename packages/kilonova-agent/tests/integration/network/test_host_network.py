@@ -185,6 +185,16 @@ async def test_the_machine_itself_has_a_route_to_the_first_of_two_overlapping_ne
     assert stage.connect(outside, "10.77.0.11", 22) == "hello"
 
 
+async def test_the_machine_has_no_route_to_a_network_whose_ranges_a_tenant_chose(boot, network):
+    guest = await boot(port(1, rules=(EGRESS, SSH), routed=False))
+    guest.set_up()
+    guest.listen(22)
+    outside = network.launcher()[:-3]
+    assert "10.77.0.0" not in stage.output(*outside, "ip", "route", "show", "table", "all")
+    assert stage.connect(outside, "10.77.0.11", 22, patience=0.7) != "hello"
+    assert stage.connect(network.command_in("net-1"), "10.77.0.11", 22) == "hello"
+
+
 async def test_guests_of_two_networks_do_not_meet_on_the_machine(boot):
     other = msgspec.structs.replace(SUBNET, cidr="10.78.0.0/24", gateway_ip="10.78.0.1")
     one = await boot(port(1))

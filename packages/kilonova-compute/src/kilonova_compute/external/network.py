@@ -19,6 +19,8 @@ from kilonova_messages.wishes import AddressPair, FirewallRule, FixedIp, HostRou
 from kilonova_compute.model.servers import Address, Server
 
 _REMEMBER_SECONDS = 3.0
+#: (resource, id) -> (until when it is fresh, the thing)
+_Known = dict[tuple[str, str], tuple[float, dict[str, Any]]]
 _ERRORS = {400: BadRequest, 403: Forbidden, 404: NotFound, 409: Conflict}
 
 
@@ -59,11 +61,18 @@ class NetworkService:
 
     def __init__(self, client: ServiceClient, clock: Clock = system_clock) -> None:
         self._client, self._clock = client, clock
-        self._known: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
+        self._known: _Known = {}
+        #: The addresses of each security group's members.
+        self._known_members: _Known = {}
 
-    def forget(self) -> None:
-        """Something changed over there: ask anew."""
-        self._known.clear()
+    def forget(self, what: str = "") -> None:
+        """Something changed over there: ask anew. Ports come and go with every server, and concern only members.
+
+        The memory is exchanged, not cleared: an answer that is on its way was asked too early, and goes into the old.
+        """
+        self._known_members = {}
+        if what != "ports":
+            self._known = {}
 
     async def _list(self, resource: str, query: Mapping[str, Any], token: str | None = None) -> list[dict[str, Any]]:
         reply = await self._client.request("GET", f"/v2.0/{resource}", query=query, token=token)
@@ -72,16 +81,16 @@ class NetworkService:
 
     async def _remembered(self, resource: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """These things by id, asked in one call for those that are not fresh in memory."""
-        now, found, missing = self._clock(), dict[str, dict[str, Any]](), list[str]()
+        now, found, missing, memory = self._clock(), dict[str, dict[str, Any]](), list[str](), self._known
         for one in dict.fromkeys(ids):
-            until, known = self._known.get((resource, one), (0.0, {}))
+            until, known = memory.get((resource, one), (0.0, {}))
             if until > now:
                 found[one] = known
             else:
                 missing.append(one)
         if missing:
             for item in await self._list(resource, {"id": missing}):
-                self._known[resource, item["id"]] = (now + _REMEMBER_SECONDS, item)
+                memory[resource, item["id"]] = (now + _REMEMBER_SECONDS, item)
                 found[item["id"]] = item
         return found
 
@@ -182,11 +191,12 @@ class NetworkService:
         remote = {rule["remote_group_id"] for rule in rules if rule.get("remote_group_id")}
         found = dict[str, tuple[str, ...]]()
         for group in sorted(remote):
-            until, known = self._known.get(("members", group), (0.0, {}))
+            memory = self._known_members
+            until, known = memory.get(("members", group), (0.0, {}))
             if until <= self._clock():
                 ports = await self._list("ports", {"security_groups": group, "fields": ["fixed_ips"]})
                 known = {"addresses": sorted(ip["ip_address"] for port in ports for ip in port["fixed_ips"])}
-                self._known["members", group] = (self._clock() + _REMEMBER_SECONDS, known)
+                memory["members", group] = (self._clock() + _REMEMBER_SECONDS, known)
             found[group] = tuple(_as_cidr(address) for address in known["addresses"])
         return found
 
@@ -230,6 +240,7 @@ def _wiring(
         ),
         unrestricted=not port.port_security_enabled,
         admin_state_up=port.admin_state_up,
+        routed=bool(network.get("shared")),  # to share a network with everybody takes an administrator
     )
 
 
