@@ -142,9 +142,9 @@ class ComputeApp:
         ):
             self._loops.start(reconciler)
 
-    def network_changed(self) -> None:
-        """The network service says that rules, ports or subnets changed."""
-        self._network.forget()
+    def network_changed(self, what: str) -> None:
+        """The network service says that rules, ports or subnets changed; ``what`` is the plural name."""
+        self._network.forget(what)
         if self._wirings is not None:
             self._wirings.wake()
 

@@ -41,7 +41,7 @@ class KnownTokens:
 class Cloud:
     """The service under test, and short ways to speak to it."""
 
-    def __init__(self, app: NetworkApp, client: ServiceClient, told: list[None]) -> None:
+    def __init__(self, app: NetworkApp, client: ServiceClient, told: list[str]) -> None:
         self.app, self.client = app, client
         #: One item for every call of ``on_change``.
         self.told = told
@@ -85,8 +85,8 @@ class Cloud:
 
 
 async def start_cloud(settings: NetworkSettings) -> Cloud:
-    told: list[None] = []
-    app = NetworkApp(settings, on_change=lambda: told.append(None))
+    told: list[str] = []
+    app = NetworkApp(settings, on_change=told.append)
     await app.start()
     edge = Edge(SERVICE, app, KnownTokens(), PolicyBook())
     return Cloud(app, ServiceClient(InProcess(edge.asgi, SERVICE.prefix)), told)

@@ -189,9 +189,9 @@ class Controller:
             cidr = self._state.private_cidr or await asyncio.to_thread(free_network)
             await app.bootstrap(BootstrapNetwork(name="private", cidr=cidr, project_id=await self._admin_project()))
 
-    def _network_changed(self) -> None:
+    def _network_changed(self, what: str) -> None:
         if self.compute is not None:
-            self.compute.network_changed()
+            self.compute.network_changed(what)
 
     def _tokens(self) -> ServiceTokens:
         """The cloud's own user: it works whatever people do with their passwords."""

@@ -56,14 +56,13 @@ async def _update(call: NetworkCall) -> Record:
     shown = await call.app.write(
         actor_of(call.identity),
         lambda work: quotas.change(work, project_id, limits, check_limit=check_limit),
-        wires=False,
     )
     return {"quota": shown}
 
 
 async def _delete(call: NetworkCall) -> None:
     project_id = call.path["project_id"]
-    await call.app.write(actor_of(call.identity), lambda work: quotas.reset(work, project_id), wires=False)
+    await call.app.write(actor_of(call.identity), lambda work: quotas.reset(work, project_id))
 
 
 def _line(name: str, method: str, path: str, handler: Any, rule: Rule, status: int = 200, **more: Any) -> Operation:

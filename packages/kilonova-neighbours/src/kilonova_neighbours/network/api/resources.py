@@ -129,7 +129,9 @@ def _creator(resource: Resource) -> Callable[[NetworkCall], Any]:
     async def handle(call: NetworkCall) -> Record:
         actor = actor_of(call.identity)
         bodies, bulk = resource.table.read_create(call.body, actor)
-        made = await call.app.write(actor, lambda work: make(work, bodies), wires=resource.wires)
+        made = await call.app.write(
+            actor, lambda work: make(work, bodies), wires=resource.table.plural if resource.wires else ""
+        )
         shown = [_shown(resource, record, actor) for record in made]
         return {resource.table.plural: shown} if bulk else {resource.table.singular: shown[0]}
 
@@ -152,7 +154,7 @@ def _updater(resource: Resource) -> Callable[[NetworkCall], Any]:
         record = await call.app.write(
             actor,
             lambda work: resource.update(work, call.path["id"], dict(changes)),
-            wires=resource.wires,
+            wires=resource.table.plural if resource.wires else "",
             if_revision=revision_asked(call),
         )
         return {resource.table.singular: _shown(resource, record, actor)}
@@ -165,7 +167,7 @@ def _deleter(resource: Resource) -> Callable[[NetworkCall], Any]:
         await call.app.write(
             actor_of(call.identity),
             lambda work: resource.delete(work, call.path["id"]),
-            wires=resource.wires,
+            wires=resource.table.plural if resource.wires else "",
             if_revision=revision_asked(call),
         )
 

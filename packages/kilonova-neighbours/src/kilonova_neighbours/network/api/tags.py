@@ -34,7 +34,7 @@ def _body_tags(call: NetworkCall) -> list[str]:
 
 
 async def _write(call: NetworkCall, change: Callable[[Work], Any]) -> Any:
-    return await call.app.write(actor_of(call.identity), change, wires=False, if_revision=revision_asked(call))
+    return await call.app.write(actor_of(call.identity), change, if_revision=revision_asked(call))
 
 
 def _operations(collection: str) -> Iterable[Operation]:

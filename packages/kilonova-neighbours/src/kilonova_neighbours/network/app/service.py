@@ -30,14 +30,14 @@ _MOST_RUNS = 10
 
 
 class NetworkApp:
-    """The service. ``on_change`` must be quick and must not raise."""
+    """The service. ``on_change`` gets the plural name of what changed; it must be quick and must not raise."""
 
     def __init__(
         self,
         settings: NetworkSettings,
         *,
         clock: Clock = system_clock,
-        on_change: Callable[[], None] | None = None,
+        on_change: Callable[[str], None] | None = None,
     ) -> None:
         self.settings, self._clock, self._on_change = settings, clock, on_change
         self.database = Database(settings.database_url, name="network")
@@ -61,9 +61,12 @@ class NetworkApp:
         return await self.database.read(lambda tx: ask(self._work(tx, actor, None)))
 
     async def write(
-        self, actor: Actor, change: Callable[[Work], T], *, wires: bool = True, if_revision: int | None = None
+        self, actor: Actor, change: Callable[[Work], T], *, wires: str = "", if_revision: int | None = None
     ) -> T:
-        """Run a function in a transaction; again when it collided with another one. ``wires``: then tell of it."""
+        """Run a function in a transaction; again when it collided with another one. ``wires``: then tell of it.
+
+        ``wires`` is the plural name of what changed; empty for what no wired port can notice.
+        """
         for run in range(1, _MOST_RUNS + 1):
             try:
                 result = await self.database.write(lambda tx: change(self._work(tx, actor, if_revision)))
@@ -73,7 +76,7 @@ class NetworkApp:
                     raise
                 log.debug("run %d collided with another request; running again", run)
         if wires and self._on_change is not None:
-            self._on_change()
+            self._on_change(wires)
         return result
 
     def _work(self, tx: Tx, actor: Actor, if_revision: int | None) -> Work:
@@ -83,9 +86,9 @@ class NetworkApp:
         """Give the actor's project its default security group before it looks for it."""
         project_id = actor.project_id
         if project_id and not await self.read(actor, lambda work: security_groups.has_default(work, project_id)):
-            await self.write(actor, lambda work: security_groups.ensure_default(work, project_id), wires=False)
+            await self.write(actor, lambda work: security_groups.ensure_default(work, project_id))
 
     async def bootstrap(self, wanted: BootstrapNetwork) -> None:
         """Make the network and its subnet unless they are there already."""
         actor = Actor(project_id=wanted.project_id, is_admin=True, is_trusted=True)
-        await self.write(actor, lambda work: bootstrap.ensure_network(work, wanted))
+        await self.write(actor, lambda work: bootstrap.ensure_network(work, wanted), wires="networks")
