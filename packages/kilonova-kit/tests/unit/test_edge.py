@@ -94,6 +94,7 @@ def table():
         operation("list", "GET", "/things", listed, reader, query=ListQuery, strict_query=(2, 8)),
         operation("show", "GET", "/things/{name}", show, reader),
         operation("create", "POST", "/things", create, member, takes=ThingBody, status=201, body_limit=500),
+        operation("roomy", "POST", "/roomy", create, member, takes=ThingBody, body_limit=10**6),
         operation("delete", "DELETE", "/things/{name}", remove, admin, status=204),
         operation("download", "GET", "/things/{name}/file", download, reader),
         operation("late", "GET", "/late", hello, reader, since=(2, 4)),
@@ -335,6 +336,14 @@ async def test_an_operator_may_change_who_may():
     auditor = Identity(user_id="a", roles=frozenset({"auditor"}))
     assert book.allows(Policy("t:create", member), auditor)
     assert not book.allows(Policy("t:delete", admin), auditor)
+
+
+async def test_a_body_that_is_nested_too_deeply_is_refused(client):
+    body = b'{"thing":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    headers = {"Content-Type": "application/json", "X-Auth-Token": "user"}
+    reply = await client._transport.send("POST", "/v2.1/roomy", headers, body)
+    assert reply.status == 400
+    assert "deeply" in reply.message()
 
 
 @pytest.mark.parametrize(

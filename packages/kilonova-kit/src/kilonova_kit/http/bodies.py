@@ -39,6 +39,8 @@ async def read_json(request: falcon.asgi.Request, limit: int, content_types: Ite
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The request body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise BadRequest("The request body is not valid: it is nested too deeply") from None
 
 
 async def read_bytes(request: falcon.asgi.Request, limit: int) -> bytes:
