@@ -34,6 +34,8 @@ MAX_DISKS = 16
 MAX_NICS = 12
 #: A network interface's name has at most 15 bytes.
 _TAP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+#: Nothing that could begin another option of ``-machine``.
+_MACHINE = re.compile(r"[A-Za-z0-9._-]*")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 
 
@@ -86,7 +88,7 @@ def check_spec(spec: GuestSpec, features: frozenset[str]) -> None:
         raise InvalidSpec(f"a guest needs a CPU and memory, not {spec.vcpus} and {spec.memory_mib} MiB")
     if spec.firmware != "bios":
         raise Unsupported(f"firmware {spec.firmware!r} is not supported, only 'bios'")
-    if _machine_family(spec.machine) not in ("", *MACHINES):
+    if _machine_family(spec.machine) not in ("", *MACHINES) or not _MACHINE.fullmatch(spec.machine):
         raise InvalidSpec(f"machine {spec.machine!r} is neither pc nor q35")
     _check_disks(spec)
     _check_nics(spec)

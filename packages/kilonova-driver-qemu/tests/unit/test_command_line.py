@@ -169,3 +169,11 @@ def test_what_is_not_advertised_is_unsupported(changes: dict[str, object]) -> No
 @pytest.mark.parametrize("machine", ["", "pc", "q35", "pc-i440fx-7.2", "pc-q35-7.2"])
 def test_known_machines_pass(machine: str) -> None:
     check_spec(msgspec.structs.replace(SPEC, machine=machine), frozenset())
+
+
+@pytest.mark.parametrize(
+    "machine", ["pc-i440fx-7.2,dumpdtb=/tmp/x", "q35-7.2,initrd=/etc/passwd", "pc-i440fx 7", "q35-a\n"]
+)
+def test_a_machine_type_cannot_bring_options_of_its_own(machine):
+    with pytest.raises(InvalidSpec):
+        check_spec(msgspec.structs.replace(SPEC, machine=machine), frozenset())
