@@ -51,8 +51,9 @@ def test_a_short_hostname_is_refused(given: str) -> None:
 def test_booleans_are_read_as_the_api_spells_them() -> None:
     assert [as_bool("x", given) for given in (True, "True", "1", "on", "YES")] == [True] * 5
     assert [as_bool("x", given) for given in (False, "FALSE", "0", "Off", "no")] == [False] * 5
-    with pytest.raises(BadRequest, match="perhaps"):
-        as_bool("x", "perhaps")
+    for wrong in ("perhaps", "", 1, 0):
+        with pytest.raises(BadRequest, match="is not a boolean"):
+            as_bool("x", wrong)
 
 
 def test_counts_may_come_as_text() -> None:

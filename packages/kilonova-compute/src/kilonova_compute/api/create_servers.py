@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import secrets
 import string
 from typing import Any
@@ -27,6 +25,7 @@ from kilonova_compute.api.types.values import (
     as_bool,
     as_positive,
     check_address,
+    check_base64,
     check_metadata,
     check_short_hostname,
     check_uuid,
@@ -69,6 +68,8 @@ async def create(call: CreateCall) -> Answer:
 
 async def _wish(call: CreateCall, wanted: WishedServer, password: str) -> app.CreateWish:
     least, most = _counts(wanted)
+    for file in wanted.personality:  # checked, and then left out: no host injects files
+        check_base64("contents", file.contents)
     zone, host, node = _place(call, wanted)
     image_id = _image_id(call, wanted)
     networks, mode = _networks(call, wanted)
@@ -263,13 +264,7 @@ def _groups(wanted: WishedServer) -> tuple[str, ...]:
 
 
 def _user_data(wanted: WishedServer) -> str | None:
-    if wanted.user_data is UNSET:
-        return None
-    try:
-        base64.b64decode("".join(wanted.user_data.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise invalid("user_data", wanted.user_data, "it is not a 'base64'") from None
-    return wanted.user_data
+    return None if wanted.user_data is UNSET else check_base64("user_data", wanted.user_data)
 
 
 def _address(field: str, value: Any, version: int) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from kilonova_kit.http.versioned import since, until
 from msgspec import UNSET, Meta, UnsetType
 
-from kilonova_compute.api.types.values import Certificates, Description, Hostname, Name, Tag, UserData
+from kilonova_compute.api.types.values import Certificates, Description, Flag, Hostname, Name, Tag, UserData
 
 
 class WishedNetwork(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +41,7 @@ class OldBlockDevice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     snapshot_id: str | None = None
     volume_size: int | str | None = None
     device_name: Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9._/-]*$(?!\n)")] | None = None
-    delete_on_termination: bool | str = False
+    delete_on_termination: Flag = False
     no_device: Any = None
     connection_info: str | None = None
 
@@ -62,7 +62,7 @@ class BlockDevice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     snapshot_id: str | UnsetType = UNSET
     volume_size: int | str | UnsetType = UNSET
     device_name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
-    delete_on_termination: bool | str = False
+    delete_on_termination: Flag = False
     no_device: Any = None
     connection_info: str | UnsetType = UNSET
     tag: Annotated[Tag | UnsetType, since(2, 32)] = UNSET
@@ -85,11 +85,11 @@ class WishedServer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     availability_zone: Name | UnsetType = UNSET
     block_device_mapping: list[OldBlockDevice] = []
     block_device_mapping_v2: list[BlockDevice] = []
-    config_drive: bool | str = False
+    config_drive: Flag = False
     key_name: Name | UnsetType = UNSET
     min_count: int | str = 1
     max_count: int | str | UnsetType = UNSET
-    return_reservation_id: bool | str = False
+    return_reservation_id: Flag = False
     security_groups: list[WishedGroup] | UnsetType = UNSET
     user_data: UserData | UnsetType = UNSET
     description: Annotated[Description | None, since(2, 19)] = None

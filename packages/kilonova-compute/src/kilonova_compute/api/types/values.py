@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import re
 from typing import Annotated, Any
@@ -18,6 +20,10 @@ Name = Annotated[
 Description = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 Hostname = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-._]*$(?!\n)")]
 Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*$(?!\n)")]
+#: As an update names a zone: any text.
+ZoneName = Annotated[str, Meta(min_length=1, max_length=255)]
+#: Read by ``as_bool``; the number is here only to be refused, else 1 would pass for true.
+Flag = bool | int | str
 UserData = Annotated[str, Meta(max_length=65535)]
 Certificates = Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_length=1, max_length=50)]
 
@@ -34,14 +40,13 @@ def invalid(field: str, value: object, why: str) -> BadRequest:
     return BadRequest(f"Invalid input for field/attribute {field}. Value: {value}. {why}")
 
 
-def as_bool(field: str, value: bool | str) -> bool:
+def as_bool(field: str, value: Flag) -> bool:
     """Read a boolean as the API spells it: true, ``"True"``, ``"on"``, ``"yes"``, ``"1"`` and their opposites."""
     if isinstance(value, bool):
         return value
-    if value.lower() in _TRUE:
-        return True
-    if value.lower() in _FALSE:
-        return False
+    word = value.lower() if isinstance(value, str) else ""
+    if word in _TRUE | _FALSE:
+        return word in _TRUE
     raise invalid(field, value, f"'{value}' is not a boolean")
 
 
@@ -67,6 +72,14 @@ def whole_text(name: str, text: str) -> int:
 def check_uuid(field: str, value: str) -> str:
     if not is_uuid_like(value):
         raise invalid(field, value, f"'{value}' is not a 'uuid'")
+    return value
+
+
+def check_base64(field: str, value: str) -> str:
+    try:
+        base64.b64decode("".join(value.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid(field, value, "it is not a 'base64'") from None
     return value
 
 
