@@ -31,7 +31,7 @@ OneCall = Call[Compute, None, KeyPairQuery]
 _PROPER_STATUS = (2, 2)
 _PAGED = (2, 35)
 _GIVEN_ONLY = (2, 92)
-_OLD_NAME = re.compile(r"^[_\- a-zA-Z0-9]+$")
+_OLD_NAME = re.compile(r"^[_\- a-zA-Z0-9]+\Z")
 
 
 async def index(call: Call[Compute, None, KeyPairListQuery]) -> KeyPairList:

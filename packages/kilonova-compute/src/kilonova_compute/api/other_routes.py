@@ -86,6 +86,7 @@ _EXTENSIONS = {
     "os-extended-status": "ExtendedStatus",
     "os-flavor-access": "FlavorAccess",
     "os-flavor-extra-specs": "FlavorExtraSpecs",
+    "os-hosts": "Hosts",
     "os-hypervisors": "Hypervisors",
     "os-keypairs": "Keypairs",
     "os-quota-class-sets": "QuotaClasses",
@@ -129,9 +130,7 @@ _GONE = (
     "os-floating-ip-dns",
     "os-floating-ips-bulk",
     "os-fping",
-    "os-networks",
     "os-security-group-default-rules",
-    "os-tenant-networks",
 )
 
 

@@ -11,12 +11,12 @@ from msgspec import UNSET, Meta, UnsetType
 from kilonova_compute.api.types.values import Name
 
 Link = dict[str, str]
-_FlavorId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^(?! )[a-zA-Z0-9. _-]+(?<! )$")]
+_FlavorId = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^(?! )[a-zA-Z0-9. _-]+(?<! )\Z")]
 _Positive = Annotated[int, Meta(ge=1, le=0x7FFFFFFF)]
 _Whole = Annotated[int, Meta(ge=0, le=0x7FFFFFFF)]
 _Factor = Annotated[float, Meta(gt=0, le=3.40282e38)]
-_Description = Annotated[str, Meta(max_length=65535, pattern=r"^[^\x00-\x1f\x7f]*$")]
-SpecKey = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9-_:. ]{1,255}$")]
+_Description = Annotated[str, Meta(max_length=65535, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+SpecKey = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9-_:. ]{1,255}\Z")]
 SpecValue = Annotated[str, Meta(max_length=255)] | int | float
 
 

@@ -12,10 +12,10 @@ from kilonova_compute.api.types.values import Hostname, Name
 
 Link = dict[str, str]
 _Zone = Annotated[
-    str, Meta(min_length=1, max_length=255, pattern=r"^[^\s:\x00-\x1f\x7f]([^:\x00-\x1f\x7f]*[^\s:\x00-\x1f\x7f])?$")
+    str, Meta(min_length=1, max_length=255, pattern=r"^[^\s:\x00-\x1f\x7f]([^:\x00-\x1f\x7f]*[^\s:\x00-\x1f\x7f])?\Z")
 ]
 _Reason = Annotated[str, Meta(min_length=1, max_length=255)]
-_Key = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9-_:. ]{1,255}$")]
+_Key = Annotated[str, Meta(pattern=r"^[a-zA-Z0-9-_:. ]{1,255}\Z")]
 _Value = Annotated[str, Meta(max_length=255)]
 
 

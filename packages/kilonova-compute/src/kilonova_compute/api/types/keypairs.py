@@ -9,7 +9,7 @@ from kilonova_kit.http.versioned import since
 from msgspec import UNSET, Meta, UnsetType
 
 Link = dict[str, str]
-_Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^(?! )[_\-@. a-zA-Z0-9]+(?<! )$")]
+_Name = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^(?! )[_\-@. a-zA-Z0-9]+(?<! )\Z")]
 
 
 class KeyPairView(msgspec.Struct, frozen=True, kw_only=True):

@@ -204,7 +204,7 @@ class UsageList(msgspec.Struct, frozen=True, kw_only=True):
 class UsageAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One project; an empty object where it had nothing."""
 
-    tenant_usage: ProjectUsageView | dict[str, str]
+    tenant_usage: Any
     tenant_usage_links: Annotated[list[Link] | UnsetType, since(2, 40)] = UNSET
 
 
