@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -32,7 +33,12 @@ def record_ids(record: logging.LogRecord) -> Mapping[str, str]:
 def timestamp(seconds: float) -> str:
     """UTC in ISO 8601 with milliseconds."""
     millis = int(seconds * 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(millis // 1000))}.{millis % 1000:03d}Z"
+    return f"{_second(millis // 1000)}.{millis % 1000:03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 class _Format(logging.Formatter):
