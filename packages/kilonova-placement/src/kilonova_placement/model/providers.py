@@ -9,6 +9,8 @@ import msgspec
 
 from kilonova_placement.model.requests import ClassName, Name, TraitName
 
+#: The largest amount: a float holds every whole number up to here, and an index of many fits 64 bits.
+MOST = 2**53
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 ProviderId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$")]
@@ -22,12 +24,15 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     min_unit: Positive = 1
     max_unit: Whole = 0
     step_size: Positive = 1
-    allocation_ratio: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    allocation_ratio: Annotated[float, msgspec.Meta(gt=0, le=3.40282e38)] = 1.0
 
     @property
     def capacity(self) -> int:
-        """What may be claimed in all: ``(total - reserved) * allocation_ratio``, as the Placement API defines it."""
-        return max(0, math.floor((self.total - self.reserved) * self.allocation_ratio))
+        """What may be claimed in all: ``(total - reserved) * allocation_ratio``, as the Placement API defines it.
+
+        Never more than the index can count: one host that boasts must not stop the choosing for all.
+        """
+        return math.floor(min(max(0.0, (self.total - self.reserved) * self.allocation_ratio), MOST))
 
     @property
     def largest_claim(self) -> int:
