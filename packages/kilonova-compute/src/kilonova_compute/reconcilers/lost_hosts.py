@@ -1,4 +1,4 @@
-"""Hosts that fell silent take no new claims, and take them again when they are back.
+"""Hosts that fell silent, or whose cell did, take no new claims, and take them again when they are back.
 
 Also keeps the live view of hosts (``compute.hosts``) that the engine and the API look at, for what
 other controllers heard.
@@ -23,19 +23,20 @@ class LostHosts:
         self._told: dict[str, str] = {}
 
     async def __call__(self) -> None:
-        now = self._compute.clock()
-        for host in await self._refresh():
-            reason = self._reason(host, now)
+        now, dark = self._compute.clock(), self._compute.unreachable_cells()
+        for host in await self._refresh(dark):
+            reason = "its cell does not answer" if host.cell in dark else self._reason(host, now)
             if self._told.get(host.id) != reason and host.inventory:
                 await self._compute.placement.set_down(host.id, reason)
                 self._told[host.id] = reason
                 if reason:
                     log.warning("host %s: %s", host.name, reason)
 
-    async def _refresh(self) -> list[Host]:
-        found: list[Host] = []
+    async def _refresh(self, dark: frozenset[str]) -> list[Host]:
+        found = [host for host in self._compute.hosts.values() if host.cell in dark]
         for cell in self._compute.cells.with_hosts():
-            found += await cell.database.read(store.all_hosts)
+            if cell.name not in dark:
+                found += await cell.database.read(store.all_hosts)
         for host in found:
             known = self._compute.hosts.get(host.id)
             if known is None or known.heard_at <= host.heard_at:

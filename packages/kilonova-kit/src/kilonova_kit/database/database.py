@@ -41,6 +41,12 @@ _WRITES = "kilonova_writes"
 #: PostgreSQL's codes for "run it again": serialization failure, deadlock, lock not available, server starting or going.
 _PASSING_STATES = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "08006", "08001", "08003"})
 
+#: The same in words, for SQLite and for connections that broke.
+_PASSING_WORDS = (
+    *("locked", "locking protocol", "busy", "disk is full", "disk i/o error", "unable to open"),
+    *("connection", "server closed"),
+)
+
 
 class DatabaseUnavailable(Unavailable):
     """The database is locked, full or away for longer than we wait."""
