@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 from kilonova_kit.bus import Bus, BusMessage
+from kilonova_kit.errors import BadRequest
 from kilonova_kit.logs import bind
 from kilonova_messages import subjects
 from kilonova_messages.encoding import decode_report, encode
@@ -61,7 +62,11 @@ class Reports:
             except msgspec.DecodeError as error:
                 log.error("a report of host %s cannot be read and is dropped: %s", host_id, error)
                 return encode(Receipt(refused="unreadable"))
-            receipt = await self._dispatch(cell, host_id, report)
+            try:
+                receipt = await self._dispatch(cell, host_id, report)
+            except BadRequest as error:  # what it says cannot be; saying it again makes it no better
+                log.warning("a report of host %s is refused: %s", host_id, error)
+                receipt = Receipt(refused="impossible")
             return encode(receipt)
 
     async def _dispatch(self, cell: str, host_id: str, report: object) -> Receipt:
