@@ -52,7 +52,7 @@ need_uv() {
 
 need_environment() {
     need_uv
-    (cd "$ROOT" && "$UV" sync --quiet --all-packages --frozen)
+    (cd "$ROOT" && "$UV" sync --quiet --all-packages --frozen --compile-bytecode)
 }
 
 need_host_tools() {
@@ -86,7 +86,7 @@ need_openstack_client() {
         say "installing the openstack client, in an environment of its own"
         "$UV" venv --quiet "$TOOLS/openstack"
         # shellcheck disable=SC2086 # a list of words
-        "$UV" pip install --quiet --python "$TOOLS/openstack/bin/python" $OPENSTACK_CLIENT
+        "$UV" pip install --quiet --compile-bytecode --python "$TOOLS/openstack/bin/python" $OPENSTACK_CLIENT
     fi
     export KILONOVA_OPENSTACK=$OPENSTACK
 }
