@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cloud.client import Client
 from cloud.simulated import SimulatedCloud
 from cloud.waiting import wait_until
 
@@ -58,6 +59,13 @@ def test_a_cell_that_is_down_still_lists(make_cloud: Callable[..., SimulatedClou
         assert {server for server, status in listed.items() if status == "UNKNOWN"} == away
         for server in made:
             assert demo.show(server).status == listed[server.id]
-        fresh = demo.create_active("elsewhere")
+        fresh = wait_until("the rest of the cloud to go on", lambda: _created(demo, "elsewhere"))
+        demo.wait_for(fresh, "ACTIVE")
     wait_until("the cell to be back", lambda: {one.status for one in demo.servers()} == {"ACTIVE"})
     demo.delete_and_wait(*made, fresh)
+
+
+def _created(demo: Client, name: str) -> str:
+    """The id of a new server; empty while the cell that is away is still taken for alive."""
+    answer = demo.send("POST", "/compute/v2.1/servers", json=demo.server_body(name))
+    return str(answer.json()["server"]["id"]) if answer.status_code == 202 else ""

@@ -47,11 +47,11 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 class Client:
     """Speaks as one user. Anything that is answered with 400 or more raises, unless it is asked with ``refused``."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, *, token: str = "") -> None:
         self.access = access
         verify = ssl.create_default_context(cafile=access.trust) if access.trust else True
         self._http = httpx.Client(base_url=access.url, timeout=60.0, verify=verify, trust_env=False)
-        self._token = ""
+        self._token = token
 
     def close(self) -> None:
         self._http.close()
