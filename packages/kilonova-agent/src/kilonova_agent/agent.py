@@ -20,7 +20,7 @@ import fcntl
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 from kilonova_driver.loading import load_driver
@@ -36,6 +36,7 @@ from kilonova_agent.images import ImageCache
 from kilonova_agent.inventories import own_address
 from kilonova_agent.joining import Joined, bus_credentials, read_joined, tls_context
 from kilonova_agent.link import Link
+from kilonova_agent.metadata.service import MetadataService
 from kilonova_agent.metadata_link import MetadataLink
 from kilonova_agent.network.null_network import NullNetwork
 from kilonova_agent.private_files import private_directory
@@ -53,13 +54,6 @@ log = logging.getLogger(__name__)
 
 #: A unix socket's path holds so many bytes.
 _LONGEST_SOCKET_PATH = 100
-
-
-class _Metadata(Protocol):
-    """The metadata service, which only agents with a host network load."""
-
-    async def start(self) -> None: ...
-    async def close(self) -> None: ...
 
 
 class Agent:
@@ -206,10 +200,8 @@ class Agent:
     async def _start_metadata(self, host: Host, link: Link) -> None:
         if not host.capabilities.needs_host_network:
             return
-        from kilonova_agent.metadata.service import MetadataService  # a web server, which simulated hosts need not load
-
         asked = MetadataLink(host.records, link.metadata)
-        service: _Metadata = MetadataService(asked.lookup, socket_path=self._metadata_socket(), ports_of=asked.ports_of)
+        service = MetadataService(asked.lookup, socket_path=self._metadata_socket(), ports_of=asked.ports_of)
         await service.start()
         self._started.push_async_callback(service.close)
 

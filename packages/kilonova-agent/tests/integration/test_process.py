@@ -59,3 +59,11 @@ def test_what_is_wrong_is_one_line_and_status_1(tmp_path):
     assert done.returncode == 1
     assert "join the cloud first" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_an_idle_agent_loads_no_library_that_only_its_helper_or_a_question_needs():
+    modules = ("kilonova_agent.main", "kilonova_agent.network.host_network")
+    heavy = ("pyroute2", "falcon", "uvicorn", "pycdlib", "httpx", "sqlalchemy")
+    code = f"import sys, {', '.join(modules)}\nprint(*({{*sys.modules}} & {{*{heavy}}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("\n", "")

@@ -25,7 +25,7 @@ from kilonova_agent.network.helper_process import HelperProcess
 from kilonova_agent.network.namespaces import ROOT_DIRECTORY
 from kilonova_agent.network.requests import EnsurePort, ListPorts, RemovePort, TearDown, WiredPort
 from kilonova_agent.network.resolvers import host_resolvers
-from kilonova_agent.network.wirer import WirerSettings
+from kilonova_agent.network.wirer_settings import WirerSettings
 
 
 class GuestNetwork(Protocol):

@@ -29,22 +29,12 @@ from kilonova_agent.network.namespaces import ROOT_DIRECTORY, Namespaces
 from kilonova_agent.network.records import Records
 from kilonova_agent.network.requests import Answer, Ask, EnsurePort, ListPorts, RemovePort, TearDown
 from kilonova_agent.network.routers import Routers
+from kilonova_agent.network.wirer_settings import WirerSettings
 from kilonova_agent.network.wiring import Doors, Wiring
 
 _log = logging.getLogger("kilonova_agent.network.wirer")
 _EXPECTED = (NetworkError, OSError, LookupError, ValueError, NetlinkError, subprocess.SubprocessError)
 _WATCH_SECONDS = 10
-
-
-class WirerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the agent tells its helper at start. ``enclosed``: it runs inside a user namespace."""
-
-    tag: str
-    state_directory: str
-    metadata_socket: str
-    enclosed: bool
-    tap_owner: tuple[int, int] | None = None
-    resolvers: tuple[str, ...] = ()
 
 
 def make_wiring(settings: WirerSettings, doors: Doors) -> Wiring:

@@ -1,5 +1,7 @@
 """The metadata service over its unix socket."""
 
+import asyncio
+
 import httpx
 import pytest
 from kilonova_agent.metadata.service import MetadataService
@@ -32,6 +34,25 @@ async def client(tmp_path, kept):
         yield client
     await service.close()
     assert not path.exists()
+
+
+async def test_a_service_that_nobody_asks_can_be_closed(tmp_path):
+    path = tmp_path / "metadata.sock"
+    service = MetadataService(None, socket_path=path)
+    await service.start()
+    await service.close()
+    assert not path.exists()
+
+
+async def test_a_service_can_be_closed_while_its_first_question_waits(tmp_path):
+    path = tmp_path / "metadata.sock"
+    service = MetadataService(None, socket_path=path)
+    await service.start()
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    await service.close()
+    assert not path.exists()
+    writer.close()
+    assert await reader.read() == b""
 
 
 @pytest.mark.parametrize(
