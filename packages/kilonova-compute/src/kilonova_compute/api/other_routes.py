@@ -82,6 +82,7 @@ async def _code_of(call: Call[Compute, Events, NoQuery], event: Event) -> int:
 _EXTENSIONS = {
     "os-aggregates": "Aggregates",
     "os-availability-zone": "AvailabilityZone",
+    "os-consoles": "Consoles",
     "os-extended-server-attributes": "ExtendedServerAttributes",
     "os-extended-status": "ExtendedStatus",
     "os-flavor-access": "FlavorAccess",
