@@ -15,7 +15,10 @@ import random
 import resource
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from kilonova_kit.http.client import InProcess, ServiceClient
 from kilonova_kit.http.edge import Edge
@@ -37,12 +40,15 @@ REQUEST = Request(
 )
 
 
+Claim = Callable[[int], Awaitable[None]]
+
+
 class Anyone:
-    async def identify(self, token):
+    async def identify(self, token: str) -> Identity | None:
         return Identity(user_id="service", roles=frozenset({"service"}))
 
 
-def host(number):
+def host(number: int) -> Provider:
     chance = random.Random(number)
     size = chance.choice((16, 32, 64))
     provider_id = f"00000000-0000-0000-0000-{number:012d}"
@@ -61,29 +67,29 @@ def host(number):
     )
 
 
-def resident_mb():
+def resident_mb() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20
 
 
-async def fill(url, hosts):
+def _save(numbers: range, tx: Any) -> None:
+    for number in numbers:
+        save_provider(tx, host(number), Mark("benchmark", 0.0))
+
+
+async def fill(url: str, hosts: int) -> None:
     app = PlacementApp(PlacementSettings(database=url))
     await app.start()
     for start in range(0, hosts, 1000):
-        await app.database.write(
-            lambda tx, start=start: [
-                save_provider(tx, host(number), Mark("benchmark", 0.0))
-                for number in range(start, min(start + 1000, hosts))
-            ]
-        )
+        await app.database.write(partial(_save, range(start, min(start + 1000, hosts))))
     await app.close()
 
 
-async def storm(claim, claims, in_flight):
+async def storm(claim: Claim, claims: int, in_flight: int) -> tuple[float, float, float]:
     """Claims per second, median and 99th percentile in milliseconds."""
-    took, numbers = [], iter(range(claims))
+    took, numbers = list[float](), iter(range(claims))
 
-    async def worker():
+    async def worker() -> None:
         for number in numbers:
             started = time.perf_counter()
             await claim(number)
@@ -96,14 +102,14 @@ async def storm(claim, claims, in_flight):
     return rate, took[len(took) // 2], took[int(len(took) * 0.99)]
 
 
-def decision_us(app, rounds=300):
+def decision_us(app: PlacementApp, rounds: int = 300) -> float:
     started = time.perf_counter()
     for _ in range(rounds):
         choose(REQUEST, 1, app.ledger.index, app.chooser)
     return (time.perf_counter() - started) / rounds * 1e6
 
 
-async def measure(hosts, claims, in_flight):
+async def measure(hosts: int, claims: int, in_flight: int) -> None:
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCHMARK_DIR")) as folder:
         url = f"sqlite:///{folder}/placement.db"
         await fill(url, hosts)
@@ -115,10 +121,10 @@ async def measure(hosts, claims, in_flight):
         gc.collect()
         memory = resident_mb() - before
 
-        async def token():
+        async def token() -> str:
             return "token"
 
-        async def direct(number):
+        async def direct(number: int) -> None:
             owner = Owner(name=f"server:{number}", project_id="p", user_id="u")
             await app.ledger.claim(Question(REQUEST, (owner,), (f"direct-{number}",), 600.0))
 
@@ -126,7 +132,7 @@ async def measure(hosts, claims, in_flight):
             ServiceClient(InProcess(Edge(SERVICE, app, Anyone(), PolicyBook()).asgi, "/placement"), token)
         )
 
-        async def through_http(number):
+        async def through_http(number: int) -> None:
             await client.claim(
                 REQUEST, [Owner(name=f"server:h{number}", project_id="p", user_id="u")], [f"http-{number}"]
             )
@@ -141,8 +147,8 @@ async def measure(hosts, claims, in_flight):
     print("{:>7} {:>7.2f} {:>7.1f} {:>8.1f} | {:>8.0f} {:>7.1f} {:>7.1f} | {:>8.0f} {:>7.1f} {:>7.1f}".format(*row))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--hosts", default="1000,10000,100000")
     parser.add_argument("--claims", type=int, default=4000)
     parser.add_argument("--in-flight", type=int, default=64)
