@@ -70,7 +70,7 @@ async def test_a_host_may_not_report_on_a_server_that_is_not_its_own(cloud: Simu
 
     asked = await bus.request(subject, encode(MetadataQuestion(server_id=server.id)), 5.0)
     assert decode_receipt(asked).refused == "not_yours"
-    await bus.request(subject, encode(GuestEventReport(guest=lie)), 5.0)
+    await bus.request(subject, encode(GuestEventReport(guest=lie, at=2e9)), 5.0)
     await bus.request(subject, encode(GuestsReport(guests=(lie,), taken_at=2e9)), 5.0)
     done = StepReport(
         operation_id="0" * 32, action_id=action_id, server_id=server.id, generation=99, state="done", power="off"
