@@ -9,7 +9,7 @@ from typing import Any
 
 from cloud.simulated import SimulatedCloud, SimulatedHost
 from cloud.waiting import wait_until
-from kilonova.cloud.processes import ProcessNote, note_process, noted_process, wait_gone
+from kilonova_kit.processes import ProcessMark, read_mark, wait_gone, write_mark
 
 #: Runs an agent whose wall clock is off by so many seconds; its steady clock is right, as on a real machine.
 _WRONG_CLOCK = """
@@ -59,11 +59,11 @@ class JoinedHost(SimulatedHost):
                 [sys.executable, *program, "run", "--data", str(self.data)],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=_environment(),
             )  # fmt: skip
-        note_process(self._note, self._child.pid)
+        write_mark(self._note, self._child.pid)
 
     @property
-    def process(self) -> ProcessNote | None:
-        return noted_process(self._note)
+    def process(self) -> ProcessMark | None:
+        return read_mark(self._note)
 
     def end(self, number: int = 9) -> None:
         """End the agent with this signal, and wait until it is gone."""

@@ -28,11 +28,11 @@ from cloud.images import write_small_qcow2
 from cloud.ports import free_port
 from cloud.waiting import wait_until
 from kilonova.cloud.folder import CloudFolder
-from kilonova.cloud.processes import ProcessNote, noted_process, wait_gone
 from kilonova_driver.types.guests import Power
 from kilonova_driver_fake.control import USES_FILE, FakeControl, Use, read_lines
 from kilonova_driver_fake.journal import newest_file, read_entries
 from kilonova_driver_fake.records import Removed
+from kilonova_kit.processes import ProcessMark, read_mark, wait_gone
 
 Part = Literal["controller", "agent", "nats"]
 PARTS: tuple[Part, ...] = ("controller", "agent", "nats")
@@ -157,14 +157,14 @@ class SimulatedCloud:
 
     # --- its processes
 
-    def processes(self, part: Part) -> list[ProcessNote]:
+    def processes(self, part: Part) -> list[ProcessMark]:
         """The living processes of a part, known by pid and start time."""
         if part == "controller":
-            found = [noted_process(self.folder.run / "controller.json")]
+            found = [read_mark(self.folder.run / "controller.json")]
         elif part == "agent":
-            found = [noted_process(path) for path in sorted(self.folder.run.glob("agent-*.json"))]
+            found = [read_mark(path) for path in sorted(self.folder.run.glob("agent-*.json"))]
         else:
-            found = [_nats_process(self.folder.root / "nats" / "nats.pid")]
+            found = [read_mark(self.folder.root / "nats" / "nats.pid")]
         return [note for note in found if note is not None]
 
     def kill(self, part: Part) -> list[int]:
@@ -265,16 +265,6 @@ class SimulatedCloud:
         """Guests that were built while they existed on another host: there must be none, ever."""
         path = self.witness / "doubles.txt"
         return path.read_text().splitlines() if path.exists() else []
-
-
-def _nats_process(path: Path) -> ProcessNote | None:
-    """The bus server's own pid file: pid and start time."""
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        pid, started = path.read_text().split()
-        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        note = ProcessNote(int(pid), int(started), boot_id)
-        return note if note.alive else None
-    return None
 
 
 def _toml(value: float | str) -> str:

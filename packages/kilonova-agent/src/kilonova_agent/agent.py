@@ -26,6 +26,7 @@ import msgspec
 from kilonova_driver.loading import load_driver
 from kilonova_driver.types.settings import DriverSettings
 from kilonova_kit.logs import bind
+from kilonova_kit.private_files import private_directory
 
 from kilonova_agent.asks import Asks
 from kilonova_agent.clocks import ControllerClock
@@ -39,7 +40,6 @@ from kilonova_agent.link import Link
 from kilonova_agent.metadata.service import MetadataService
 from kilonova_agent.metadata_link import MetadataLink
 from kilonova_agent.network.null_network import NullNetwork
-from kilonova_agent.private_files import private_directory
 from kilonova_agent.records import Records
 from kilonova_agent.reporting import Reporting, boot_id
 from kilonova_agent.settings import AgentSettings, guests_user

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
+from kilonova_kit.private_files import private_directory, write_private
 from kilonova_messages.wishes import GuestWish
 
 from kilonova_agent.metadata.documents import config_drive_documents
-from kilonova_agent.private_files import private_directory, write_private
 from kilonova_agent.unbroken import unbroken
 
 LABEL = "config-2"

@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from kilonova_kit.private_files import private_directory, sync_directory
 from kilonova_messages.wishes import ImageSource
 
 from kilonova_agent.errors import DiskFull, ImageRefused, StepFailure, is_disk_full
 from kilonova_agent.image_formats import virtual_size
 from kilonova_agent.joining import tls_context
-from kilonova_agent.private_files import private_directory, sync_directory
 from kilonova_agent.unbroken import unbroken
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import msgspec
 from kilonova_kit.bus.credentials import Credentials
+from kilonova_kit.private_files import private_directory, write_private
 from kilonova_messages.joining import JoinAnswer, JoinRequest
 
 from kilonova_agent.errors import AgentError
-from kilonova_agent.private_files import private_directory, write_private
 
 AGENT_VERSION = version("kilonova-agent")
 _TRIES = 5

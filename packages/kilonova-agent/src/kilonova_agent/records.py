@@ -21,10 +21,9 @@ from typing import TypeVar
 
 import msgspec
 from kilonova_driver.errors import InvalidSpec
+from kilonova_kit.private_files import private_directory, write_private
 from kilonova_messages.steps import StepReport
 from kilonova_messages.wishes import GuestWish
-
-from kilonova_agent.private_files import private_directory, write_private
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import msgspec
 from kilonova_driver.types.guests import Guest, Power
+from kilonova_kit.private_files import write_private
 
 from kilonova_agent.errors import StepFailure
-from kilonova_agent.private_files import write_private
 from kilonova_agent.records import GuestRecord, Records
 from kilonova_agent.steps.wiring import unwire, wire
 from kilonova_agent.steps.work import Host

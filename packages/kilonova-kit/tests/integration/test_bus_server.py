@@ -8,12 +8,14 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from kilonova_kit.bus import Bus, BusAuthority, BusDown, BusMessage, BusServer, BusServerFailed, Credentials, TlsFiles
-from kilonova_kit.bus.processes import describe, end_described
+from kilonova_kit.bus.bound_child import end_marked
+from kilonova_kit.processes import mark_of
 
 
 async def until(claim: Callable[[], object], seconds: float = 20.0) -> None:
@@ -109,13 +111,14 @@ async def test_a_pid_file_ends_only_the_very_process_it_was_written_for(tmp_path
     child = start(["sleep", "1000"])
     pid_file = tmp_path / "pid"
     try:
-        pid_file.write_text(f"{child.pid} 12345\n")
-        assert not end_described(pid_file)
+        other = msgspec.structs.replace(mark_of(child.pid), started=12345)
+        pid_file.write_bytes(msgspec.json.encode(other))
+        assert not end_marked(pid_file)
         assert child.poll() is None
-        pid_file.write_bytes(describe(child.pid))
-        assert end_described(pid_file)
+        pid_file.write_bytes(msgspec.json.encode(mark_of(child.pid)))
+        assert end_marked(pid_file)
         assert child.wait() == -signal.SIGKILL
-        assert not end_described(pid_file)
+        assert not end_marked(pid_file)
     finally:
         child.kill()
         child.wait()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kilonova_kit.bus import BusAuthority, Credentials, keys
-from kilonova_kit.bus.files import write_private
+from kilonova_kit.private_files import write_private
 
 # The example of github.com/nats-io/nkeys, README: a seed and its public key made by the original implementation.
 KNOWN_SEED = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"

@@ -13,6 +13,8 @@ import signal
 import time
 from pathlib import Path
 
+from kilonova_kit.processes import send_signal
+
 from kilonova_agent.network import dhcp, names, processes
 from kilonova_agent.network.errors import WiringFailed
 from kilonova_agent.network.namespaces import Namespaces
@@ -66,12 +68,12 @@ class Dnsmasqs:
         changed = self._write(files.hosts, lines)
         changed |= self._write(files.options, dhcp.options(plan, self._resolvers))
         arguments = tuple(dhcp.arguments(plan, files, self._user.pw_name if self._user else None))
-        mark = processes.marked(self._mark(plan.network_id))
-        if mark is None or mark.arguments != arguments or dhcp.needs_restart(known, lines):
+        server = processes.marked(self._mark(plan.network_id))
+        if server is None or server.arguments != arguments or dhcp.needs_restart(known, lines):
             self._end(plan.network_id, namespace)
             self._start(plan.network_id, namespace, arguments)
         elif changed:
-            os.kill(mark.pid, signal.SIGHUP)
+            send_signal(server.mark, signal.SIGHUP)
 
     def _start(self, network_id: str, namespace: str, arguments: tuple[str, ...]) -> None:
         log = self._state / f"dnsmasq-{names.bridge(network_id)}.log"
@@ -91,8 +93,8 @@ class Dnsmasqs:
         shutil.rmtree(self._files(network_id).directory, ignore_errors=True)
 
     def _end(self, network_id: str, namespace: str) -> None:
-        if mark := processes.marked(self._mark(network_id)):
-            processes.end(mark)
+        if server := processes.marked(self._mark(network_id)):
+            processes.end(server.mark)
         if namespace in self._namespaces.present():
             for stray in processes.named_in_namespace("dnsmasq", self._namespaces.inode(namespace)):
                 processes.end(stray)
@@ -120,16 +122,16 @@ class Dnsmasqs:
         return True
 
 
-def _wait_until_serving(child: processes.ProcessMark, log: Path) -> None:
+def _wait_until_serving(child: processes.Started, log: Path) -> None:
     """Return when the DHCP port is open: before that, a signal to read again would be lost or deadly."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        if not processes.is_alive(child):
+        if not child.mark.alive:
             raise WiringFailed(f"dnsmasq did not start: {_tail(log)}")
         if _DHCP_PORT in Path(f"/proc/{child.pid}/net/udp").read_text():
             return
         time.sleep(0.004)
-    processes.end(child)
+    processes.end(child.mark)
     raise WiringFailed(f"dnsmasq does not serve after {_START_SECONDS} s: {_tail(log)}")
 
 

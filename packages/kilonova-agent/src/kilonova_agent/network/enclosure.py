@@ -28,11 +28,11 @@ class Enclosure:
         self._state = state
 
     @property
-    def _holder(self) -> processes.ProcessMark | None:
+    def _holder(self) -> processes.Started | None:
         return processes.marked(self._state / "holder.pid")
 
     @property
-    def _pasta(self) -> processes.ProcessMark | None:
+    def _pasta(self) -> processes.Started | None:
         return processes.marked(self._state / "pasta.pid")
 
     def ensure(self) -> None:
@@ -41,7 +41,7 @@ class Enclosure:
         holder = self._holder
         if holder is None:
             if stale := self._pasta:
-                processes.end(stale)
+                processes.end(stale.mark)
             holder = processes.start_detached(_HOLDER, self._state / "holder.log", self._state / "holder.pid")
         self._wait_for_holder(holder)
         subprocess.run([*self.prefix(), "ip", "link", "set", "lo", "up"], check=True, timeout=30)
@@ -49,10 +49,10 @@ class Enclosure:
             command = ("pasta", "--config-net", "--foreground", "--quiet", *_SEALED, str(holder.pid))
             processes.start_detached(command, self._state / "pasta.log", self._state / "pasta.pid")
 
-    def _wait_for_holder(self, holder: processes.ProcessMark) -> None:
+    def _wait_for_holder(self, holder: processes.Started) -> None:
         """The enclosure is complete when the sleeper sleeps: unshare has then written the user map."""
         deadline = time.monotonic() + _START_SECONDS
-        while processes.is_alive(holder) and time.monotonic() < deadline:
+        while holder.mark.alive and time.monotonic() < deadline:
             if Path(f"/proc/{holder.pid}/comm").read_text().strip() == "sleep":
                 return
             time.sleep(0.004)
@@ -71,6 +71,6 @@ class Enclosure:
         """End the enclosure; the kernel then removes what was in it."""
         for name in ("pasta", "holder"):
             path = self._state / f"{name}.pid"
-            if mark := processes.marked(path):
-                processes.end(mark)
+            if found := processes.marked(path):
+                processes.end(found.mark)
             path.unlink(missing_ok=True)

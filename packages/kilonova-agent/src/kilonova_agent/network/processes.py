@@ -1,39 +1,29 @@
-"""Processes that outlive us, and how to know them again: pid plus start time, written down beside them.
-
-A pid alone may have been given to a stranger; with the start time from /proc it names one process for good.
-"""
+"""Processes that outlive us: started apart from us, their marks and command lines written down beside them."""
 
 from __future__ import annotations
 
 import os
-import select
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from kilonova_kit.private_files import write_private
+from kilonova_kit.processes import ProcessMark, mark_of, send_signal, wait_gone
 
-from kilonova_agent.network.records import write_private
 
+class Started(msgspec.Struct, frozen=True):
+    """A process, and the command line it was started with."""
 
-class ProcessMark(msgspec.Struct, frozen=True):
-    """One process of this machine, and the command line it was started with."""
-
-    pid: int
-    started: int
+    mark: ProcessMark
     arguments: tuple[str, ...] = ()
 
-
-def start_time(pid: int) -> int | None:
-    """When a process began, in clock ticks since boot; None if it is gone or only waits to be reaped."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in ("Z", "X") else int(fields[19])
+    @property
+    def pid(self) -> int:
+        return self.mark.pid
 
 
-def start_detached(arguments: Sequence[str], log: Path, mark: Path) -> ProcessMark:
+def start_detached(arguments: Sequence[str], log: Path, mark: Path) -> Started:
     """Start a process in a session of its own and write its mark down; its output goes to ``log``.
 
     The mark is written by nobody else, so a caller that dies before that leaves an unmarked process: callers look for
@@ -45,47 +35,26 @@ def start_detached(arguments: Sequence[str], log: Path, mark: Path) -> ProcessMa
     pid = os.posix_spawnp(
         arguments[0], [*arguments], os.environ, file_actions=files, setsid=True, setsigdef=[signal.SIGPIPE]
     )
-    made = ProcessMark(pid, start_time(pid) or 0, tuple(arguments))
+    made = Started(mark_of(pid), tuple(arguments))
     write_private(mark, msgspec.json.encode(made))
     return made
 
 
-def marked(path: Path) -> ProcessMark | None:
-    """The living process that a mark names."""
+def marked(path: Path) -> Started | None:
+    """The living process that was written down."""
     try:
-        mark = msgspec.json.decode(path.read_bytes(), type=ProcessMark)
+        found = msgspec.json.decode(path.read_bytes(), type=Started)
     except (OSError, msgspec.MsgspecError):
         return None
-    return mark if is_alive(mark) else None
-
-
-def is_alive(mark: ProcessMark) -> bool:
-    return mark.started != 0 and start_time(mark.pid) == mark.started
+    return found if found.mark.alive else None
 
 
 def end(mark: ProcessMark, grace_seconds: float = 2.0) -> None:
     """Ask a process to end, then make it; return when it is gone."""
-    if not is_alive(mark):
-        return
-    try:
-        descriptor = os.pidfd_open(mark.pid)
-    except ProcessLookupError:
-        return
-    try:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if is_alive(mark):
-                signal.pidfd_send_signal(descriptor, number)
-            if _exited(descriptor, grace_seconds):
-                break
-    except ProcessLookupError:
-        pass
-    finally:
-        os.close(descriptor)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if not send_signal(mark, number) or wait_gone(mark, grace_seconds):
+            break
     _reap(mark.pid)
-
-
-def _exited(descriptor: int, seconds: float) -> bool:
-    return bool(select.select([descriptor], [], [], seconds)[0])
 
 
 def _reap(pid: int) -> None:
@@ -107,7 +76,6 @@ def named_in_namespace(name: str, inode: int) -> list[ProcessMark]:
                 continue
         except OSError:
             continue
-        pid = int(entry.name)
-        if started := start_time(pid):
-            found.append(ProcessMark(pid, started))
+        if (mark := mark_of(int(entry.name))).started:
+            found.append(mark)
     return found

@@ -7,12 +7,12 @@ pair of uplink addresses come from it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from kilonova_kit.private_files import write_private
 from kilonova_messages.wishes import PortWiring, WiredSubnet
 
 from kilonova_agent.network import names
@@ -75,17 +75,6 @@ def plan_network(record: NetworkRecord, ports: list[PortRecord]) -> NetworkPlan:
         subnets=tuple(subnets[key] for key in sorted(subnets)),
         ports=tuple(sorted(ports, key=lambda port: port.wiring.port_id)),
     )
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a file as a whole, readable only by its owner."""
-    temporary = path.with_name(f".{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
 
 
 class Records:

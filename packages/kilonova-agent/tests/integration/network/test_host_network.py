@@ -267,7 +267,7 @@ async def test_helpers_killed_in_the_middle_of_their_work_leave_nothing_half_don
 async def test_a_dhcp_server_that_died_is_replaced_with_the_next_port(boot, network, tmp_path):
     guest = await boot(port(1))
     mark = next((tmp_path / "network").glob("dnsmasq-*.pid"))
-    os.kill(json.loads(mark.read_bytes())["pid"], signal.SIGKILL)
+    os.kill(processes.marked(mark).pid, signal.SIGKILL)
     await boot(port(2))
     assert guest.lease()["address"] == "10.77.0.11"
 
@@ -331,7 +331,7 @@ async def test_tear_down_leaves_the_machine_as_it_was(make_network, enclosed, ta
     assert (holder is not None) == enclosed
     os.kill(network.helper_pid, signal.SIGKILL)
     await network.tear_down()
-    assert holder is None or not processes.is_alive(holder)
+    assert holder is None or not holder.mark.alive
     assert stage.machine_state(tag, tmp_path) == before
     assert not (tmp_path / "network").exists()
 

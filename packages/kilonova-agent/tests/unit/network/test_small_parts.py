@@ -1,9 +1,7 @@
 """Names, records, uplinks, resolvers, protocols, processes and the door's rewriting."""
 
-import os
-
 import pytest
-from kilonova_agent.network import metadata_door, names, processes, protocols, resolvers, uplinks
+from kilonova_agent.network import metadata_door, names, protocols, resolvers, uplinks
 from kilonova_agent.network.errors import HostUnfit
 from kilonova_agent.network.links import Route
 from kilonova_agent.network.null_network import NullNetwork
@@ -102,12 +100,6 @@ def test_what_is_no_protocol_is_refused(name):
 def test_resolvers_on_the_loopback_are_of_no_use_to_guests():
     text = "# x\nnameserver 127.0.0.53\nnameserver 192.0.2.53\nnameserver fd00::1\nsearch a\nnameserver\n"
     assert resolvers.parse(text) == ("192.0.2.53",)
-
-
-def test_a_pid_given_to_another_process_is_not_taken_for_ours():
-    started = processes.start_time(os.getpid())
-    assert processes.is_alive(processes.ProcessMark(os.getpid(), started))
-    assert not processes.is_alive(processes.ProcessMark(os.getpid(), started - 1))
 
 
 def test_the_door_says_who_asks_and_drops_what_the_guest_says_about_it():

@@ -25,7 +25,7 @@ from nats.errors import Error as NatsError
 from kilonova_kit.bus import claims, keys
 from kilonova_kit.bus.credentials import Credentials
 from kilonova_kit.bus.errors import BusDown, BusRefused
-from kilonova_kit.bus.files import locked, make_private_directory, write_once, write_private
+from kilonova_kit.private_files import locked, private_directory, write_once, write_private
 
 #: Every JWT of a revoked key that was or will ever be issued (the year 2242; servers compare seconds).
 _FOR_EVER = 2**33
@@ -66,7 +66,7 @@ class BusAuthority:
     @classmethod
     def open(cls, directory: Path) -> BusAuthority:
         """The authority kept in ``directory``, made there when it is missing."""
-        make_private_directory(directory)
+        private_directory(directory, shut=True)
         path = directory / "authority.json"
         if not path.exists():
             seeds = _Seeds(

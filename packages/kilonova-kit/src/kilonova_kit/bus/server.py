@@ -1,7 +1,7 @@
 """A nats-server as our child: started, watched, started again when it dies, ended with us.
 
     DIR/nats.conf   written anew at each start, so that a server started again knows every revocation
-    DIR/nats.pid    pid and start time of the child     DIR/port      the free port, chosen once
+    DIR/nats.pid    mark of the child (processes.py)     DIR/port      the free port, chosen once
     DIR/nats.log    what the server says                DIR/lock      held while a BusServer runs here
     DIR/nats.err    what it says before it has a log
 
@@ -27,9 +27,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kilonova_kit.bus.accounts import BusAuthority, TlsFiles
+from kilonova_kit.bus.bound_child import end_marked, spawn_bound
 from kilonova_kit.bus.errors import BusServerFailed
-from kilonova_kit.bus.files import locked, make_private_directory, write_private
-from kilonova_kit.bus.processes import describe, end_described, spawn_bound
+from kilonova_kit.private_files import locked, private_directory, write_private
+from kilonova_kit.processes import write_mark
 
 log = logging.getLogger(__name__)
 
@@ -90,14 +91,14 @@ class BusServer:
     async def start(self, *, within: float = 15.0) -> None:
         """Start the server and wait until it answers. BusServerFailed with the server's own words if it does not."""
         binary = self._binary or find_nats_server()
-        make_private_directory(self._directory)
+        private_directory(self._directory, shut=True)
         try:
             self._held.enter_context(locked(self._directory / "lock", wait=False))
         except BlockingIOError:
             raise BusServerFailed(f"another process runs the bus server of {self._directory}") from None
         self._binary = binary
         try:
-            if end_described(self._directory / "nats.pid"):
+            if end_marked(self._directory / "nats.pid"):
                 log.warning("ended a nats-server that had outlived its parent, in %s", self._directory)
             self.port = self._choose_port()
             await self._start_child(within)
@@ -141,7 +142,7 @@ class BusServer:
         write_private(self._directory / "nats.conf", (own + config).encode())
         with _open_truncated(self._directory / "nats.err") as output:
             self._child = spawn_bound([self._binary, "-c", str(self._directory / "nats.conf")], output)
-        write_private(self._directory / "nats.pid", describe(self._child.pid))
+        write_mark(self._directory / "nats.pid", self._child.pid)
         try:
             await asyncio.wait_for(self._answers(self._child, name), within)
         except TimeoutError:

@@ -15,6 +15,7 @@ from kilonova_kit.errors import BadRequest, NotAcceptable
 from kilonova_kit.http.versioned import Version
 
 _VERSION = re.compile(r"([1-9]\d*)\.([1-9]\d*|0)")
+_ANY_NUMBERS = re.compile(r"(\d+)\.(\d+)")
 
 
 class Microversions(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +28,10 @@ class Microversions(msgspec.Struct, frozen=True, kw_only=True):
     legacy_header: str = ""
     #: The service's own words for a version that is not served and for one that is none.
     not_served: str = "Version {asked} is not supported by the API. Minimum is {minimum} and maximum is {maximum}."
+    #: ``0.5`` is a version that is not served (406), instead of none (400).
+    any_numbers: bool = False
+    #: How the header ``Vary`` spells it.
+    vary: str = "OpenStack-API-Version"
     malformed: str = "API Version String '{asked}' is of invalid format. Must be of format MajorNum.MinorNum."
 
 
@@ -41,7 +46,7 @@ def asked_version(spoken: Microversions, header: Callable[[str], str | None]) ->
         return spoken.minimum
     if wanted == "latest":
         return spoken.maximum
-    found = _VERSION.fullmatch(wanted)
+    found = (_ANY_NUMBERS if spoken.any_numbers else _VERSION).fullmatch(wanted)
     if not found:
         raise BadRequest(spoken.malformed.format(asked=wanted))
     version = (int(found[1]), int(found[2]))
@@ -61,7 +66,7 @@ def _wanted(spoken: Microversions, header: Callable[[str], str | None]) -> str |
 
 
 def version_headers(spoken: Microversions, version: Version) -> dict[str, str]:
-    headers = {"OpenStack-API-Version": f"{spoken.service_type} {text(version)}", "Vary": "OpenStack-API-Version"}
+    headers = {"OpenStack-API-Version": f"{spoken.service_type} {text(version)}", "Vary": spoken.vary}
     if spoken.legacy_header:
         headers[spoken.legacy_header] = text(version)
         headers["Vary"] += f", {spoken.legacy_header}"

@@ -145,5 +145,7 @@ class Service:
     strict_slashes: bool = False
     #: OPTIONS is a method like another, refused with 405 where the table has none (as at placement).
     refuses_options: bool = False
+    #: Whether an answer without a body has a ``Content-Type`` all the same.
+    types_empty_answers: bool = True
     #: For errors whose body depends on the version asked for (None: it could not be read); used instead of ``faults``.
     versioned_faults: VersionedFaultStyle | None = None

@@ -16,9 +16,9 @@ import sys
 from pathlib import Path
 
 from kilonova_agent.settings import AgentSettings
+from kilonova_kit.processes import ProcessMark, read_mark, send_signal, wait_gone, write_mark
 
 from kilonova.cloud.folder import CloudFolder, CloudState
-from kilonova.cloud.processes import ProcessNote, note_process, noted_process, send_signal, wait_gone
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +47,14 @@ class AgentProcess:
         self._note = folder.run / f"agent-{name}.json"
         self._child: subprocess.Popen[bytes] | None = None
 
-    def ensure(self) -> ProcessNote:
+    def ensure(self) -> ProcessMark:
         """The running process, started if there is none."""
         if self._child is not None:
             self._child.poll()  # a dead child must not stay a zombie
-        found = noted_process(self._note)
+        found = read_mark(self._note)
         return found or self._start()
 
-    def _start(self) -> ProcessNote:
+    def _start(self) -> ProcessMark:
         first = self._agents[0]
         shared = ["--controller-url", first.controller_url, "--driver", first.driver]
         if first.ca_file is not None:
@@ -70,7 +70,7 @@ class AgentProcess:
                 cwd="/",
                 env=_environment(),
             )
-        return note_process(self._note, self._child.pid)
+        return write_mark(self._note, self._child.pid)
 
 
 def _environment() -> dict[str, str]:
@@ -106,7 +106,7 @@ class Agents:
 
 def drain_agents(run: Path) -> list[str]:
     """Ask every agent of a cloud to shut its guests down, remove what it made and end; names those who did not."""
-    found = {path.stem.removeprefix("agent-"): noted_process(path) for path in sorted(run.glob("agent-*.json"))}
+    found = {path.stem.removeprefix("agent-"): read_mark(path) for path in sorted(run.glob("agent-*.json"))}
     notes = {name: note for name, note in found.items() if note is not None}
     for note in notes.values():
         send_signal(note, signal.SIGUSR1)

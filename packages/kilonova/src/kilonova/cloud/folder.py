@@ -15,10 +15,10 @@ import contextlib
 import os
 import secrets
 import stat
-import tempfile
 from pathlib import Path
 
 import msgspec
+from kilonova_kit.private_files import write_private
 
 from kilonova.cloud.errors import CloudError
 
@@ -66,20 +66,6 @@ def _make_room(path: Path, mode: int) -> None:
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
         path.chmod(mode)
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, readable by its owner only."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 class CloudFolder:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from kilonova_agent.joining import join, read_joined
 from kilonova_agent.settings import AgentSettings
+from kilonova_kit.private_files import write_private
+from kilonova_kit.processes import write_mark
 
 from kilonova.cloud.agents import AgentProcess, Agents, cell_of_host, drain_agents, host_names
 from kilonova.cloud.controller import Controller, ControllerSettings
 from kilonova.cloud.errors import CloudError
-from kilonova.cloud.folder import CloudFolder, CloudState, write_private
-from kilonova.cloud.processes import note_process
+from kilonova.cloud.folder import CloudFolder, CloudState
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ async def run_cloud(settings: ControllerSettings, *, announce: bool = True) -> N
     """Start all, say ``ready``, and go on until SIGTERM or SIGINT; then shut guests down and end all of it."""
     folder, state = settings.folder, settings.state
     stop = _stop_event()
-    note_process(folder.run / "controller.json", os.getpid())
+    write_mark(folder.run / "controller.json", os.getpid())
     ready = folder.run / "ready"
     ready.unlink(missing_ok=True)
     controller = Controller(settings)

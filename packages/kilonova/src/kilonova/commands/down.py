@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 
 import click
+from kilonova_kit.processes import read_mark, send_signal, wait_gone
 
 from kilonova.cloud.errors import CloudError
 from kilonova.cloud.folder import CloudFolder
-from kilonova.cloud.processes import noted_process, send_signal, wait_gone
 from kilonova.commands.options import data_option
 
 _SECONDS = 150.0
@@ -22,7 +22,7 @@ def command(folder: CloudFolder) -> None:
     Servers that ran are started again by the next `kilonova up`.
     """
     folder.state()
-    controller = noted_process(folder.run / "controller.json")
+    controller = read_mark(folder.run / "controller.json")
     if controller is not None:
         send_signal(controller, signal.SIGTERM)
         if not wait_gone(controller, _SECONDS):

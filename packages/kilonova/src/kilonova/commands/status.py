@@ -6,11 +6,11 @@ from collections import Counter
 from pathlib import Path
 
 import click
+from kilonova_kit.processes import read_mark
 
 from kilonova.cloud.errors import CloudError
 from kilonova.cloud.folder import CloudFolder
 from kilonova.cloud.inquiries import CloudInquiries
-from kilonova.cloud.processes import noted_process
 from kilonova.commands.options import data_option
 
 
@@ -28,7 +28,7 @@ def command(folder: CloudFolder) -> None:
     console.print(f"folder {folder.root}   driver {state.driver}   cells {state.cells}")
     processes = Table("process", "pid", "memory (PSS)", box=None)
     for path in sorted((folder.run).glob("*.json")):
-        note = noted_process(path)
+        note = read_mark(path)
         processes.add_row(path.stem, *(("–", "not running") if note is None else (str(note.pid), _memory(note.pid))))
     console.print(processes)
     if ready == "ready":

@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import click
 import msgspec
+from kilonova_kit.processes import read_mark
 
 from kilonova.cloud.errors import CloudError
 from kilonova.cloud.folder import CloudFolder, CloudState
-from kilonova.cloud.processes import noted_process
 from kilonova.commands.options import data_option
 
 _READY_SECONDS = 120.0
@@ -53,7 +53,7 @@ def command(
     """
     os.umask(0o077)  # whatever is written from here on, by us and by whom we start, is nobody else's to read
     folder.make()
-    running = noted_process(folder.run / "controller.json")
+    running = read_mark(folder.run / "controller.json")
     if running is not None:
         raise CloudError(f"the cloud in {folder.root} is running already (process {running.pid})")
     state = _state(folder, said)
