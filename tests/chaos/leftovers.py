@@ -166,8 +166,8 @@ def _real_guests(host: JoinedHost, servers: dict[str, dict[str, Any]]) -> Iterat
     homes = {path.name for path in (host.data / "driver" / "guests").glob("*")}
     yield from (f"{host.name} keeps the disks of {one}" for one in sorted(homes - here.keys()))
     yield from (f"{host.name} has no disks of {one}" for one in sorted(here.keys() - homes))
-    run = {one for one in here if here[one]["vm_state"] == "active"}
-    seen = [guest for command in commands_with(str(host.data)) for guest in _guests_in(command)]
+    run = {one for one in here if here[one]["vm_state"] in ("active", "paused")}
+    seen = [guest for command in commands_with("qemu-system") for guest in _guests_in(command) if guest in servers]
     yield from (f"{host.name}: a QEMU process of {one} is left" for one in sorted(set(seen) - run))
     yield from (f"{host.name}: no QEMU process of {one}" for one in sorted(run - set(seen)))
     yield from (f"{host.name}: {seen.count(one)} QEMU processes of {one}" for one in run if seen.count(one) > 1)
@@ -177,8 +177,8 @@ def _real_guests(host: JoinedHost, servers: dict[str, dict[str, Any]]) -> Iterat
 
 
 def _guests_in(command: str) -> list[str]:
-    found = re.search(r"/driver/guests/([0-9a-f-]{36})/", command) if "qemu-system" in command else None
-    return [found[1]] if found else []
+    """The guest of a QEMU process, from its ``-name``."""
+    return re.findall(r"\bguest=([0-9a-f-]{36})\b", command)
 
 
 def _processes(cloud: SimulatedCloud) -> Iterator[str]:
