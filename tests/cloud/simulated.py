@@ -109,7 +109,7 @@ class SimulatedCloud:
     @staticmethod
     def write_agent_settings(data: Path, driver_options: Mapping[str, str], **settings: float | str) -> None:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lines: dict[str, Any] = {"heartbeat_seconds": 1.0, "guests_report_seconds": 2.0, **settings}
+        lines: dict[str, Any] = {"heartbeat_seconds": 0.4, **settings}
         text = "".join(f"{key} = {_toml(value)}\n" for key, value in lines.items())
         text += "".join(["[driver_options]\n", *(f"{key} = {_toml(value)}\n" for key, value in driver_options.items())])
         (data / "agent.toml").write_text(text)

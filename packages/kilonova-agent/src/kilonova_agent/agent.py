@@ -54,6 +54,10 @@ log = logging.getLogger(__name__)
 
 #: A unix socket's path holds so many bytes.
 _LONGEST_SOCKET_PATH = 100
+#: Guests that are worked on at the same time; builds, which are heavier, have a setting.
+STEPS_AT_ONCE = 64
+#: How many heartbeats lie between two reports of all guests.
+HEARTBEATS_PER_REPORT = 6
 
 
 class Agent:
@@ -120,7 +124,7 @@ class Agent:
             host,
             link.outbox,
             builds_at_once=self.settings.builds_at_once,
-            steps_at_once=self.settings.steps_at_once,
+            steps_at_once=STEPS_AT_ONCE,
             clock=clock,
         )
         reporting = Reporting(
@@ -131,7 +135,7 @@ class Agent:
             hostname=joined.hostname,
             address=self.settings.address or await own_address(self._controller_url(joined)),
             heartbeat_seconds=self.settings.heartbeat_seconds,
-            guests_seconds=self.settings.guests_report_seconds,
+            guests_seconds=self.settings.heartbeat_seconds * HEARTBEATS_PER_REPORT,
         )
         await self._start_metadata(host, link)
         self._started.push_async_callback(link.close)

@@ -1,6 +1,6 @@
 """The agent's process: ``python -m kilonova_agent``. One process may play many (simulated) hosts.
 
-    join --data DIR --controller URL --token-file FILE [--hostname NAME]     become a host of a cloud, once
+    join --data DIR --controller-url URL --token-file FILE [--hostname NAME]     become a host of a cloud, once
     run --data DIR [--data DIR ...] [settings]                               be the agent of those directories
     drain --data DIR [--data DIR ...]                                        take guests and network down
 
@@ -35,9 +35,7 @@ from kilonova_agent.status_door import StatusDoor
 
 log = logging.getLogger(__name__)
 
-_FLAGS = tuple(
-    name for name in AgentSettings.__struct_fields__ if name not in ("data_dir", "driver_options", "steps_at_once")
-)
+_FLAGS = tuple(name for name in AgentSettings.__struct_fields__ if name not in ("data_dir", "driver_options"))
 _STARTS_AT_ONCE = 16
 
 

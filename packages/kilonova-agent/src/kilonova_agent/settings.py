@@ -26,10 +26,10 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     run_as: Annotated[str, msgspec.Meta(description="Guests' user under root; empty: kilonova, else nobody.")] = ""
     ca_file: Annotated[Path | None, msgspec.Meta(description="Certificates to trust instead of the system's.")] = None
     image_cache_dir: Annotated[Path | None, msgspec.Meta(description="An image cache that agents may share.")] = None
-    heartbeat_seconds: Annotated[float, msgspec.Meta(gt=0, description="Between two heartbeats.")] = 10.0
-    guests_report_seconds: Annotated[float, msgspec.Meta(gt=0, description="Between two reports of all guests.")] = 60.0
+    heartbeat_seconds: Annotated[
+        float, msgspec.Meta(gt=0, description="Between heartbeats; six to each report of all guests.")
+    ] = 10.0
     builds_at_once: Annotated[int, msgspec.Meta(ge=1, description="Guests that are built at the same time.")] = 8
-    steps_at_once: Annotated[int, msgspec.Meta(ge=1, description="Guests otherwise worked on at the same time.")] = 64
     drain_seconds: Annotated[float, msgspec.Meta(gt=0, description="For guests to stop when the host goes down.")] = (
         60.0
     )

@@ -161,7 +161,7 @@ async def start_agent(controller, tmp_path):
     async def start(hostname="h1", **changes):
         data_dir = tmp_path / hostname
         await join(controller.url, "token-1", hostname, data_dir)
-        parts = {"data_dir": data_dir, "driver": "fake", "heartbeat_seconds": 0.5, "guests_report_seconds": 0.5}
+        parts = {"data_dir": data_dir, "driver": "fake", "heartbeat_seconds": 0.1}
         agent = Agent(AgentSettings(**{**parts, **changes}))
         agents.append(agent)
         await agent.start()
@@ -187,7 +187,7 @@ class AgentProcess:
     async def start(self):
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "kilonova_agent", "run", "--data", str(self._data_dir), "--driver", "fake",
-            "--heartbeat-seconds", "0.5", "--guests-report-seconds", "0.5", *self._flags,
+            "--heartbeat-seconds", "0.1", *self._flags,
             stdout=asyncio.subprocess.PIPE, env=own_environment(),
         )  # fmt: skip
         assert await self.process.stdout.readline() == b"ready\n"

@@ -54,7 +54,7 @@ async def real_agent(controller, tmp_path):
         data_dir=data_dir,
         driver="qemu",
         driver_options={"accelerator": "tcg"},
-        guests_report_seconds=0.5,
+        heartbeat_seconds=0.1,
         drain_seconds=30,
     )
     agents = []

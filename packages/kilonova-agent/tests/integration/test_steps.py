@@ -196,7 +196,7 @@ async def test_drained_guests_are_reported_as_stopped_by_their_host_and_start_ag
 async def test_what_happens_to_a_guest_by_itself_is_told(
     controller, start_agent, make_wish, make_request, tmp_path, eventually
 ):
-    await start_agent(guests_report_seconds=600)
+    await start_agent(heartbeat_seconds=100)
     wish = make_wish()
     await controller.run(HOST, make_request(wish.guest_id, EnsureGuest(wish=wish)))
     FakeControl(tmp_path / "h1" / "driver").crash_guest(wish.guest_id, "struck by lightning")
@@ -207,7 +207,7 @@ async def test_what_happens_to_a_guest_by_itself_is_told(
 async def test_what_happens_during_a_step_is_told_after_it_and_only_if_the_step_did_not_tell(
     controller, start_agent, make_wish, make_request, tmp_path, eventually
 ):
-    await start_agent(guests_report_seconds=600)
+    await start_agent(heartbeat_seconds=100)
     control = FakeControl(tmp_path / "h1" / "driver")
     for name, step in (("stopped", StopGuest()), ("paused", PauseGuest())):
         await controller.run(HOST, make_request(name, EnsureGuest(wish=make_wish(name))))

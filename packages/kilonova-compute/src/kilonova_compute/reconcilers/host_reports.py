@@ -61,7 +61,11 @@ class HostReports:
     async def heart_beats(self, cell: str, host_id: str, beat: Heartbeat) -> Receipt:
         now = self._compute.clock()
 
+        before = 0.0
+
         def heard(host: Host) -> Host:
+            nonlocal before
+            before = host.clock_skew
             return msgspec.structs.replace(
                 host,
                 heard_at=now,
@@ -72,8 +76,8 @@ class HostReports:
             )
 
         known = await self._change_host(cell, host_id, heard)
-        if known is not None and abs(known.clock_skew) > _SKEW_SECONDS:
-            log.warning("the clock of host %s is off by %.0f seconds", known.name, known.clock_skew)
+        if known is not None:
+            _tell_clock(known, before)
         return Receipt(refused="" if known else "unknown")
 
     async def host_reported(self, cell: str, host_id: str, report: HostReport) -> Receipt:
@@ -189,6 +193,15 @@ class HostReports:
         if server is None or server.deleted or server.host_id != host_id:
             return Receipt(refused="not_yours")
         return Receipt(metadata=metadata_of(server))
+
+
+def _tell_clock(host: Host, before: float) -> None:
+    """Say that a host's clock has become wrong, or right again; ``before``: by how many seconds it was off."""
+    was_wrong, is_wrong = abs(before) > _SKEW_SECONDS, abs(host.clock_skew) > _SKEW_SECONDS
+    if is_wrong and not was_wrong:
+        log.warning("the clock of host %s is off by %.0f seconds", host.name, host.clock_skew)
+    elif was_wrong and not is_wrong:
+        log.info("the clock of host %s is right again", host.name)
 
 
 def _followed(server: Server, guest: GuestState, now: float) -> Server:

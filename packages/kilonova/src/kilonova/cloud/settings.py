@@ -47,7 +47,6 @@ class ProjectSection(msgspec.Struct, frozen=True, kw_only=True):
     cores: Annotated[int, Meta(ge=-1, description="vCPUs of all servers.")] = -1
     ram: Annotated[int, Meta(ge=-1, description="MiB of memory of all servers.")] = -1
     key_pairs: Annotated[int, Meta(ge=-1, description="Key pairs of one user.")] = 100
-    metadata_items: Annotated[int, Meta(ge=0, description="Metadata items of one server.")] = 128
 
 
 class IdentitySection(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +121,6 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True):
             cores=project.cores,
             ram=project.ram,
             key_pairs=project.key_pairs,
-            metadata_items=project.metadata_items,
         )
 
 

@@ -44,7 +44,7 @@ def join(controller_url: str, token: str, data: Path, name: str) -> None:
     from kilonova_agent.joining import join as join_cloud
 
     asyncio.run(join_cloud(controller_url, token, name, data))
-    click.echo(f"joined; start the agent with: kilonova host run --data {data} --controller {controller_url}")
+    click.echo(f"joined; start the agent with: kilonova host run --data {data} --controller-url {controller_url}")
 
 
 @command.command("run", context_settings={"ignore_unknown_options": True})
