@@ -1,4 +1,4 @@
-"""The Placement API's reads, as the real service answers them."""
+"""What agents report, read through the Placement API as the real service answers."""
 
 import pytest
 from kilonova_placement.model.providers import Inventory, ProviderReport
@@ -7,7 +7,9 @@ from kilonova_placement.model.providers import Inventory, ProviderReport
 @pytest.fixture
 async def filled(placement, make):
     """Two hosts, one with a part; server aaaa has 2 VCPU on the first."""
-    first = make.report("h1", traits=("HW_CPU_X86_AVX2", "CUSTOM_GOLD"), aggregates=("agg-1",))
+    first = make.report(
+        "h1", traits=("HW_CPU_X86_AVX2", "CUSTOM_GOLD"), aggregates=("00000000-0000-0000-0000-00000000a001",)
+    )
     await placement.client.put_provider(make.provider_id(1), first)
     await placement.client.put_provider(make.provider_id(2), make.report("h2", vcpu=2, disabled="maintenance"))
     part = ProviderReport(name="h1-gpu", parent_id=make.provider_id(1), inventories={"PGPU": Inventory(total=4)})
@@ -72,9 +74,9 @@ async def test_a_provider_is_shown_as_each_version_has_it(get, make):
         ("?resources=VCPU:2", "1.4", "h1 h2"),
         ("?resources=VCPU:7", "1.4", ""),
         ("?resources=VCPU:6,MEMORY_MB:7680", "1.4", "h1"),
-        ("?member_of=agg-1", "1.3", "h1"),
-        ("?member_of=in:agg-1,agg-2", "1.3", "h1"),
-        ("?member_of=!agg-1", "1.32", "h1-gpu h2"),
+        ("?member_of=00000000-0000-0000-0000-00000000a001", "1.3", "h1"),
+        ("?member_of=in:00000000-0000-0000-0000-00000000a001,00000000-0000-0000-0000-00000000a002", "1.3", "h1"),
+        ("?member_of=!00000000-0000-0000-0000-00000000a001", "1.32", "h1-gpu h2"),
         ("?required=CUSTOM_GOLD", "1.18", "h1"),
         ("?required=!CUSTOM_GOLD", "1.22", "h1-gpu h2"),
         ("?required=in:CUSTOM_GOLD,HW_CPU_X86_VMX", "1.39", "h1"),
@@ -95,7 +97,7 @@ async def test_providers_are_filtered(get, query, version, names):
         ("/resource_providers?resources=NONSENSE:1", "1.4", 400),
         ("/resource_providers?required=NONSENSE", "1.18", 400),
         ("/resource_providers?required=!CUSTOM_GOLD", "1.21", 400),
-        ("/resource_providers?member_of=!agg-1", "1.31", 400),
+        ("/resource_providers?member_of=!00000000-0000-0000-0000-00000000a001", "1.31", 400),
         ("/resource_providers/00000000-0000-0000-0000-000000000099", "1.0", 404),
         ("/resource_providers/00000000-0000-0000-0000-000000000001/inventories/PGPU", "1.0", 404),
         ("/resource_providers/00000000-0000-0000-0000-000000000001/traits", "1.5", 404),
@@ -133,7 +135,7 @@ async def test_what_hangs_on_a_provider(get, make):
     assert usages["usages"] == {"VCPU": 2, "MEMORY_MB": 512, "DISK_GB": 1}
     part = (await get(f"/resource_providers/{make.provider_id(3)}/usages")).json()
     assert part["usages"] == {"PGPU": 0}
-    assert (await get(f"{own}/aggregates", "1.1")).json() == {"aggregates": ["agg-1"]}
+    assert (await get(f"{own}/aggregates", "1.1")).json() == {"aggregates": ["00000000-0000-0000-0000-00000000a001"]}
     assert (await get(f"{own}/aggregates")).json()["resource_provider_generation"] == generation
     assert (await get(f"{own}/traits")).json()["traits"] == ["CUSTOM_GOLD", "HW_CPU_X86_AVX2"]
     allocations = (await get(f"{own}/allocations")).json()["allocations"]

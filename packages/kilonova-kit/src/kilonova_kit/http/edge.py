@@ -71,8 +71,9 @@ class Edge:
     def _make_asgi(self) -> falcon.asgi.App[Any, Any]:
         application = falcon.asgi.App()
         application.req_options.strip_url_path_trailing_slash = not self.service.strict_slashes
+        options: Any = application.resp_options
         if not self.service.types_empty_answers:
-            application.resp_options.default_media_type = None  # type: ignore[assignment]
+            options.default_media_type = None  # Falcon's own types know no such thing as none
         application.add_error_handler(Exception, self._failed)
         by_path: dict[str, list[Operation]] = defaultdict(list)
         for operation in self.service.operations:

@@ -1,24 +1,33 @@
-"""The Placement API's view of providers: ``/resource_providers`` and what hangs on one, read-only for now."""
+"""``/resource_providers``, and the usages and allocations of one."""
 
 from __future__ import annotations
 
-from email.utils import formatdate
-from typing import Any
+from uuid import UUID
 
-from kilonova_kit.errors import BadRequest, NotFound
-from kilonova_kit.http.operations import Answer, Call
+from kilonova_kit.errors import BadRequest
+from kilonova_kit.http.operations import Answer
 from kilonova_kit.http.versioned import Version
-from kilonova_kit.ids import is_uuid_like
 
-from kilonova_placement.api import queries
+from kilonova_placement.api import queries, schemas
+from kilonova_placement.api.reading import (
+    ApiCall,
+    Parameters,
+    check_accept,
+    check_content,
+    dated,
+    href,
+    location,
+    read_body,
+    read_parameters,
+)
 from kilonova_placement.api.types import placement as types
-from kilonova_placement.app import catalog, providers
+from kilonova_placement.app import allocations as allocation_rules
+from kilonova_placement.app import catalog, providers, resource_providers
 from kilonova_placement.app.filters import ProviderFilter
-from kilonova_placement.app.placement import PlacementApp
-from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
+from kilonova_placement.app.resource_providers import NewPlace
+from kilonova_placement.model.providers import Provider
 
-PREFIX = "/placement"
-_CACHE_HEADERS: Version = (1, 15)
+_BODY_OF_CREATED, _REPARENTING = (1, 20), (1, 37)
 
 #: Links of a provider, and the version each came with.
 _LINKS: tuple[tuple[str, Version], ...] = (
@@ -30,116 +39,100 @@ _LINKS: tuple[tuple[str, Version], ...] = (
 )
 
 
-def dated(body: Any, call: Call[Any, Any, Any], moment: float | None = None) -> Answer:
-    """The answer with ``last-modified`` and ``cache-control`` from 1.15 on; without a moment it is now."""
-    if call.version < _CACHE_HEADERS:
-        return Answer(body)
-    when = call.app.clock() if moment is None else moment
-    return Answer(body, headers={"Last-Modified": formatdate(when, usegmt=True), "Cache-Control": "no-cache"})
+def _path(call: ApiCall, provider: Provider) -> str:
+    return href(call, f"/resource_providers/{provider.provider_id}")
 
 
-async def index(call: Call[PlacementApp, None, types.ProvidersQuery]) -> Answer:
-    found = await providers.filtered(call.app, await _filter(call))
-    body = types.ResourceProviders(resource_providers=tuple(_body(use.provider, call.version) for use in found))
-    return dated(body, call, max((use.provider.updated_at for use in found), default=None))
-
-
-async def _filter(call: Call[PlacementApp, None, types.ProvidersQuery]) -> ProviderFilter:
-    query, version = call.query, call.version
-    for name, value in (("uuid", query.uuid), ("in_tree", query.in_tree)):
-        if value is not None and not is_uuid_like(value):
-            raise BadRequest(f"Invalid query string parameters: {value!r} is not a 'uuid' ({name})")
-    resources = queries.read_resources(query.resources)
-    if unknown := sorted(set(resources) - set(catalog.resource_classes(call.app))):
-        raise BadRequest(f"Invalid resource class in resources parameter: No such resource class {unknown[0]}.")
-    return ProviderFilter(
-        name=query.name,
-        uuid=query.uuid,
-        root_id=await providers.root_of(call.app, query.in_tree),
-        resources=resources,
-        member_of=queries.read_member_of(query.member_of, version),
-        required=queries.read_required(query.required, version, catalog.traits(call.app)),
-    )
-
-
-def _body(provider: Provider, version: Version) -> types.ResourceProvider:
-    own = f"{PREFIX}/resource_providers/{provider.provider_id}"
-    parts = [types.Link(name, f"{own}/{name}") for name, since in _LINKS if version >= since]
+def _body(call: ApiCall, provider: Provider) -> types.ResourceProvider:
+    own = _path(call, provider)
+    parts = [types.Link(name, f"{own}/{name}") for name, since in _LINKS if call.version >= since]
     return types.ResourceProvider(
         uuid=provider.provider_id,
         name=provider.name,
-        generation=provider.generation,
+        generation=provider.api_generation,
         links=(types.Link("self", own), *parts),
         parent_provider_uuid=provider.parent_id,
         root_provider_uuid=provider.root_id,
     )
 
 
-async def _use(call: Call[PlacementApp, Any, Any]) -> ProviderUse:
-    return await providers.get(call.app, call.path["uuid"])
+async def index(call: ApiCall) -> Answer:
+    check_accept(call)
+    given = read_parameters(call, schemas.list_providers(call.version))
+    found = await providers.filtered(call.app, await _filter(call, given))
+    body = types.ResourceProviders(resource_providers=tuple(_body(call, use.provider) for use in found))
+    return dated(body, call, max((use.provider.updated_at for use in found), default=None))
 
 
-async def show(call: Call[PlacementApp, None, None]) -> Answer:
-    provider = (await _use(call)).provider
-    return dated(_body(provider, call.version), call, provider.updated_at)
+async def _filter(call: ApiCall, given: Parameters) -> ProviderFilter:
+    last, version = given.last, call.version
+    member_of, required = queries.read_member_of(given, version), queries.read_required(given, version)
+    resources = queries.read_resources(last["resources"]) if "resources" in last else {}
+    traits = frozenset[str]().union(*required.any, required.none)
+    unknown_classes, unknown_traits = await catalog.check_names(call.app, resources, traits)
+    if unknown_traits:
+        raise BadRequest(f'Invalid trait(s) in "required" parameter: No such trait(s): {", ".join(unknown_traits)}.')
+    if unknown_classes:
+        raise BadRequest(f"Invalid resource class in resources parameter: No such resource class {unknown_classes[0]}.")
+    return ProviderFilter(
+        name=last.get("name") or None,
+        uuid=last.get("uuid"),
+        root_id=await providers.root_of(call.app, last.get("in_tree")),
+        resources=resources,
+        member_of=member_of,
+        required=required,
+    )
 
 
-def _inventory(inventory: Inventory) -> dict[str, Any]:
-    return {
-        "total": inventory.total,
-        "reserved": inventory.reserved,
-        "min_unit": inventory.min_unit,
-        "max_unit": inventory.largest_claim,
-        "step_size": inventory.step_size,
-        "allocation_ratio": inventory.allocation_ratio,
-    }
+async def create(call: ApiCall) -> Answer:
+    body = await read_body(call, schemas.create_provider(call.version))
+    own_id = str(UUID(body["uuid"])) if body.get("uuid") else None
+    made = await resource_providers.create(call.app, body["name"], own_id, body.get("parent_provider_uuid"))
+    where = location(call, f"/resource_providers/{made.provider_id}")
+    if call.version < _BODY_OF_CREATED:
+        return Answer(status=201, headers=where)
+    answer = dated(_body(call, made), call, made.updated_at)
+    answer.headers = {**answer.headers, **where}
+    return answer
 
 
-async def inventories(call: Call[PlacementApp, None, None]) -> Answer:
-    provider = (await _use(call)).provider
-    found = {name: types.InventoryBody(**_inventory(one)) for name, one in sorted(provider.inventories.items())}
-    body = types.Inventories(inventories=found, resource_provider_generation=provider.generation)
-    return dated(body, call, provider.updated_at)
+async def show(call: ApiCall) -> Answer:
+    check_accept(call)
+    provider = (await providers.get(call.app, call.path["uuid"])).provider
+    return dated(_body(call, provider), call, provider.updated_at)
 
 
-async def inventory(call: Call[PlacementApp, None, None]) -> Answer:
-    provider, name = (await _use(call)).provider, call.path["resource_class"]
-    if name not in provider.inventories:
-        raise NotFound(f"No inventory of class {name} for {provider.provider_id}")
-    found = _inventory(provider.inventories[name])
-    body = types.OneInventory(**found, resource_provider_generation=provider.generation)
-    return dated(body, call, provider.updated_at)
+async def update(call: ApiCall) -> Answer:
+    check_content(call)
+    await providers.get(call.app, call.path["uuid"])
+    body = await read_body(call, schemas.update_provider(call.version))
+    place = NewPlace(body["parent_provider_uuid"]) if "parent_provider_uuid" in body else None
+    provider = await resource_providers.update(
+        call.app, call.path["uuid"], body["name"], place, may_move=call.version >= _REPARENTING
+    )
+    return dated(_body(call, provider), call, provider.updated_at)
 
 
-async def usages(call: Call[PlacementApp, None, None]) -> Answer:
-    use = await _use(call)
+async def delete(call: ApiCall) -> None:
+    await resource_providers.delete(call.app, call.path["uuid"])
+
+
+async def usages(call: ApiCall) -> Answer:
+    check_accept(call)
+    use = await providers.get(call.app, call.path["uuid"])
     sums = {**dict.fromkeys(use.provider.inventories, 0), **use.used}
-    return dated(types.Usages(usages=sums, resource_provider_generation=use.provider.generation), call)
+    return dated(types.Usages(usages=sums, resource_provider_generation=use.provider.api_generation), call)
 
 
-async def aggregates(call: Call[PlacementApp, None, None]) -> Answer:
-    provider = (await _use(call)).provider
-    body = types.Aggregates(aggregates=provider.aggregates, resource_provider_generation=provider.generation)
-    return dated(body, call, provider.updated_at)
-
-
-async def traits(call: Call[PlacementApp, None, None]) -> Answer:
-    provider = (await _use(call)).provider
-    body = types.ProviderTraits(traits=provider.traits, resource_provider_generation=provider.generation)
-    return dated(body, call, provider.updated_at)
-
-
-async def allocations(call: Call[PlacementApp, None, None]) -> Answer:
-    use, on = await providers.with_claims(call.app, call.path["uuid"])
-    found: dict[str, types.ConsumerAllocation] = {}
-    for claim in on:
-        earlier = found.get(claim.owner.consumer)
-        resources = dict(earlier.resources) if earlier else {}
-        for part in claim.providers:
-            if part.provider_id == use.provider.provider_id:
-                resources.update({name: resources.get(name, 0) + amount for name, amount in part.amounts.items()})
-        found[claim.owner.consumer] = types.ConsumerAllocation(
-            resources=resources, consumer_generation=claim.generation
+async def allocations(call: ApiCall) -> Answer:
+    check_accept(call)
+    provider, consumers = await allocation_rules.on_provider(call.app, call.path["uuid"])
+    found = {
+        consumer.consumer_id: types.ConsumerAllocation(
+            resources=consumer.amounts()[provider.provider_id], consumer_generation=consumer.generation
         )
-    body = types.ProviderAllocations(allocations=found, resource_provider_generation=use.provider.generation)
-    return dated(body, call)
+        for consumer in consumers
+    }
+    moment = max((claim.created_at for consumer in consumers for claim in consumer.claims), default=None)
+    body = types.ProviderAllocations(allocations=found, resource_provider_generation=provider.api_generation)
+    return dated(body, call, moment)

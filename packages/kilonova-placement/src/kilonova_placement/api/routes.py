@@ -1,15 +1,28 @@
-"""The URLs of placement, one table: the native API, and the OpenStack Placement API (its reads)."""
+"""The URLs of placement, one table: the native API, and the OpenStack Placement API."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
+from kilonova_kit.http.identity import Identity
 from kilonova_kit.http.operations import Handler, NoQuery, Operation
-from kilonova_kit.http.policy import Policy, admin_or_service, anyone
+from kilonova_kit.http.policy import Policy, Rule, admin_or_service, anyone, reader, service
 from kilonova_kit.http.versioned import Version
 
-from kilonova_placement.api import allocations, claims, names, providers, resource_providers
+from kilonova_placement.api import (
+    aggregates,
+    allocation_candidates,
+    allocations,
+    claims,
+    inventories,
+    providers,
+    resource_classes,
+    resource_providers,
+    root,
+    traits,
+    usages,
+)
 from kilonova_placement.api.types import placement as types
 from kilonova_placement.api.types.native import ClaimsQuery, UsageQuery
 from kilonova_placement.model.claims import Claim
@@ -161,27 +174,43 @@ NATIVE = (
 )
 
 
-def _read(
+def _in_project(rule: Rule) -> Rule:
+    """The real service takes no tokens of the whole system."""
+
+    def check(identity: Identity) -> bool:
+        return rule(identity) and not identity.system_scope
+
+    return check
+
+
+def _line(
     policy: str,
+    method: str,
     path: str,
     handler: Handler,
-    returns: Any,
     summary: str,
     *,
+    name: str = "",
+    rule: Rule = admin_or_service,
     since: Version = (1, 0),
+    status: int = 200,
+    takes: Any = None,
+    returns: Any = None,
     query: type[msgspec.Struct] = NoQuery,
 ) -> Operation:
-    """A GET of the Placement API: unknown parameters are a 400 at every version."""
+    """An operation of the Placement API; its handler reads query and body itself, in the real service's words."""
     return Operation(
-        name=policy,
-        method="GET",
+        name=name or policy,
+        method=method,
         path=path,
         handler=handler,
-        policy=Policy(f"placement:{policy}", admin_or_service),
+        policy=Policy(f"placement:{policy}", _in_project(rule)),
+        takes=takes,
         returns=returns,
         query=query,
         since=since,
-        strict_query=(1, 0),
+        status=status,
+        reads_itself=True,
         summary=summary,
     )
 
@@ -193,90 +222,311 @@ PLACEMENT = (
         name="root",
         method="GET",
         path="//",
-        handler=names.root,
+        handler=root.root,
         policy=Policy("placement:root", anyone),
         returns=types.Versions,
         public=True,
         summary="The versions of the API.",
     ),
-    _read(
-        "resource_providers:list",
-        "/resource_providers",
-        resource_providers.index,
-        types.ResourceProviders,
-        "Providers, all or those that match.",
-        query=types.ProvidersQuery,
-    ),
-    _read("resource_providers:show", _RP, resource_providers.show, types.ResourceProvider, "A provider."),
-    _read(
-        "resource_providers:inventories:list",
-        f"{_RP}/inventories",
-        resource_providers.inventories,
-        types.Inventories,
-        "What a provider has.",
-    ),
-    _read(
-        "resource_providers:inventories:show",
-        f"{_RP}/inventories/{{resource_class}}",
-        resource_providers.inventory,
-        types.OneInventory,
-        "What a provider has of one class.",
-    ),
-    _read(
-        "resource_providers:usages",
-        f"{_RP}/usages",
-        resource_providers.usages,
-        types.Usages,
-        "What is claimed of a provider.",
-    ),
-    _read(
-        "resource_providers:aggregates:list",
-        f"{_RP}/aggregates",
-        resource_providers.aggregates,
-        types.Aggregates,
-        "The aggregates of a provider.",
-        since=(1, 1),
-    ),
-    _read(
-        "resource_providers:traits:list",
-        f"{_RP}/traits",
-        resource_providers.traits,
-        types.ProviderTraits,
-        "The traits of a provider.",
-        since=(1, 6),
-    ),
-    _read(
-        "resource_providers:allocations:list",
-        f"{_RP}/allocations",
-        resource_providers.allocations,
-        types.ProviderAllocations,
-        "Who has what of a provider.",
-    ),
-    _read(
-        "allocations:list",
-        "/allocations/{consumer_uuid}",
-        allocations.show,
-        types.Allocations,
-        "What a consumer has.",
-    ),
-    _read(
+    _line(
         "resource_classes:list",
+        "GET",
         "/resource_classes",
-        names.resource_classes,
-        types.ResourceClasses,
+        resource_classes.index,
         "Every resource class.",
         since=(1, 2),
+        returns=types.ResourceClasses,
     ),
-    _read(
+    _line(
+        "resource_classes:create",
+        "POST",
+        "/resource_classes",
+        resource_classes.create,
+        "Make a custom resource class.",
+        since=(1, 2),
+        status=201,
+        takes=types.ClassName,
+    ),
+    _line(
         "resource_classes:show",
+        "GET",
         "/resource_classes/{name}",
-        names.resource_class,
-        types.ResourceClass,
+        resource_classes.show,
         "A resource class.",
         since=(1, 2),
+        returns=types.ResourceClass,
     ),
-    _read("traits:list", "/traits", names.traits, types.Traits, "Traits.", since=(1, 6), query=types.TraitsQuery),
-    _read("traits:show", "/traits/{name}", names.trait, None, "Whether a trait exists.", since=(1, 6)),
+    _line(
+        "resource_classes:update",
+        "PUT",
+        "/resource_classes/{name}",
+        resource_classes.update,
+        "Rename a class; from 1.7 on make it unless it exists, without a body.",
+        since=(1, 2),
+        returns=types.ResourceClass,
+    ),
+    _line(
+        "resource_classes:delete",
+        "DELETE",
+        "/resource_classes/{name}",
+        resource_classes.delete,
+        "Delete a custom resource class.",
+        since=(1, 2),
+        status=204,
+    ),
+    _line(
+        "resource_providers:list",
+        "GET",
+        "/resource_providers",
+        resource_providers.index,
+        "Providers, all or those that match.",
+        query=types.ProvidersQuery,
+        returns=types.ResourceProviders,
+    ),
+    _line(
+        "resource_providers:create",
+        "POST",
+        "/resource_providers",
+        resource_providers.create,
+        "Make a provider.",
+        takes=types.CreateResourceProvider,
+        returns=types.ResourceProvider,
+    ),
+    _line(
+        "resource_providers:show", "GET", _RP, resource_providers.show, "A provider.", returns=types.ResourceProvider
+    ),
+    _line(
+        "resource_providers:update",
+        "PUT",
+        _RP,
+        resource_providers.update,
+        "Rename a provider, or move it to another parent (1.37).",
+        takes=types.UpdateResourceProvider,
+        returns=types.ResourceProvider,
+    ),
+    _line(
+        "resource_providers:delete",
+        "DELETE",
+        _RP,
+        resource_providers.delete,
+        "Delete a provider without allocations and children.",
+        status=204,
+    ),
+    _line(
+        "resource_providers:inventories:list",
+        "GET",
+        f"{_RP}/inventories",
+        inventories.index,
+        "What a provider has.",
+        returns=types.Inventories,
+    ),
+    _line(
+        "resource_providers:inventories:create",
+        "POST",
+        f"{_RP}/inventories",
+        inventories.create,
+        "Give a provider an inventory of one more class.",
+        status=201,
+        takes=types.CreateInventory,
+        returns=types.OneInventory,
+    ),
+    _line(
+        "resource_providers:inventories:update",
+        "PUT",
+        f"{_RP}/inventories",
+        inventories.put_all,
+        "Replace all that a provider has.",
+        name="resource_providers:inventories:replace",
+        takes=types.SetInventories,
+        returns=types.Inventories,
+    ),
+    _line(
+        "resource_providers:inventories:delete",
+        "DELETE",
+        f"{_RP}/inventories",
+        inventories.delete_all,
+        "Delete all that a provider has (1.5).",
+        name="resource_providers:inventories:clear",
+        status=204,
+    ),
+    _line(
+        "resource_providers:inventories:show",
+        "GET",
+        f"{_RP}/inventories/{{resource_class}}",
+        inventories.show,
+        "What a provider has of one class.",
+        returns=types.OneInventory,
+    ),
+    _line(
+        "resource_providers:inventories:update",
+        "PUT",
+        f"{_RP}/inventories/{{resource_class}}",
+        inventories.put,
+        "Change what a provider has of one class.",
+        takes=types.UpdateInventory,
+        returns=types.OneInventory,
+    ),
+    _line(
+        "resource_providers:inventories:delete",
+        "DELETE",
+        f"{_RP}/inventories/{{resource_class}}",
+        inventories.delete,
+        "Delete what a provider has of one class.",
+        status=204,
+    ),
+    _line(
+        "resource_providers:usages",
+        "GET",
+        f"{_RP}/usages",
+        resource_providers.usages,
+        "What is allocated of a provider.",
+        returns=types.Usages,
+    ),
+    _line(
+        "resource_providers:aggregates:list",
+        "GET",
+        f"{_RP}/aggregates",
+        aggregates.show,
+        "The aggregates of a provider.",
+        since=(1, 1),
+        returns=types.Aggregates,
+    ),
+    _line(
+        "resource_providers:aggregates:update",
+        "PUT",
+        f"{_RP}/aggregates",
+        aggregates.put,
+        "Replace the aggregates of a provider; the body is a bare list before 1.19.",
+        since=(1, 1),
+        takes=types.SetAggregates,
+        returns=types.Aggregates,
+    ),
+    _line(
+        "resource_providers:traits:list",
+        "GET",
+        f"{_RP}/traits",
+        traits.of_provider,
+        "The traits of a provider.",
+        since=(1, 6),
+        returns=types.ProviderTraits,
+    ),
+    _line(
+        "resource_providers:traits:update",
+        "PUT",
+        f"{_RP}/traits",
+        traits.set_of_provider,
+        "Replace the traits of a provider.",
+        since=(1, 6),
+        takes=types.SetTraits,
+        returns=types.ProviderTraits,
+    ),
+    _line(
+        "resource_providers:traits:delete",
+        "DELETE",
+        f"{_RP}/traits",
+        traits.delete_of_provider,
+        "Take all traits from a provider.",
+        since=(1, 6),
+        status=204,
+    ),
+    _line(
+        "resource_providers:allocations:list",
+        "GET",
+        f"{_RP}/allocations",
+        resource_providers.allocations,
+        "Who has what of a provider.",
+        returns=types.ProviderAllocations,
+    ),
+    _line(
+        "allocations:manage",
+        "POST",
+        "/allocations",
+        allocations.create,
+        "Replace what several consumers have, all or none.",
+        since=(1, 13),
+        status=204,
+        takes=types.ManyAllocations,
+    ),
+    _line(
+        "allocations:list",
+        "GET",
+        "/allocations/{consumer_uuid}",
+        allocations.show,
+        "What a consumer has.",
+        returns=types.Allocations,
+    ),
+    _line(
+        "allocations:update",
+        "PUT",
+        "/allocations/{consumer_uuid}",
+        allocations.put,
+        "Replace what a consumer has; a list of allocations before 1.12.",
+        status=204,
+        takes=types.SetAllocations,
+    ),
+    _line(
+        "allocations:delete",
+        "DELETE",
+        "/allocations/{consumer_uuid}",
+        allocations.delete,
+        "Release everything that a consumer has.",
+        status=204,
+    ),
+    _line(
+        "allocation_candidates:list",
+        "GET",
+        "/allocation_candidates",
+        allocation_candidates.index,
+        "Where a request could be allocated; groups are told by a suffix of resources, required, member_of, in_tree.",
+        since=(1, 10),
+        query=types.CandidatesQuery,
+        returns=types.Candidates,
+    ),
+    _line(
+        "traits:list",
+        "GET",
+        "/traits",
+        traits.index,
+        "Traits.",
+        since=(1, 6),
+        query=types.TraitsQuery,
+        returns=types.Traits,
+    ),
+    _line("traits:show", "GET", "/traits/{name}", traits.show, "Whether a trait exists.", since=(1, 6), status=204),
+    _line(
+        "traits:update",
+        "PUT",
+        "/traits/{name}",
+        traits.put,
+        "Make a custom trait unless it exists.",
+        since=(1, 6),
+        status=201,
+    ),
+    _line(
+        "traits:delete", "DELETE", "/traits/{name}", traits.delete, "Delete a custom trait.", since=(1, 6), status=204
+    ),
+    _line(
+        "usages",
+        "GET",
+        "/usages",
+        usages.show,
+        "What a project uses.",
+        since=(1, 9),
+        rule=reader,
+        query=types.UsagesQuery,
+        returns=types.ProjectUsages,
+    ),
+    _line(
+        "reshaper:reshape",
+        "POST",
+        "/reshaper",
+        allocations.reshape,
+        "Move inventories and allocations between providers in one step.",
+        rule=service,
+        since=(1, 30),
+        status=204,
+        takes=types.Reshape,
+    ),
 )
 
 OPERATIONS: tuple[Operation, ...] = (*PLACEMENT, *NATIVE)

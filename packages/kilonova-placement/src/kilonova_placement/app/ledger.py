@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -110,11 +110,14 @@ class Ledger:
         self._wake.set()
         return await release.future
 
-    async def change(self, transaction: Callable[[Any, Mark], T], touched: Iterable[str]) -> T:
-        """Run a transaction about providers, then look at them again. Raises what it raises."""
+    async def change(self, transaction: Callable[[Any, Mark], T], touched: Collection[str]) -> T:
+        """Run a transaction about providers, then look at them again. Raises what it raises.
+
+        ``touched`` is read after the transaction, which may add to it.
+        """
         mark = Mark(self._writer, self._clock())
         future: asyncio.Future[T] = self._future()
-        self._changes.append(Change(lambda tx: transaction(tx, mark), frozenset(touched), future))
+        self._changes.append(Change(lambda tx: transaction(tx, mark), touched, future))
         self._wake.set()
         return await future
 

@@ -13,6 +13,7 @@ from kilonova_kit.database import Database
 from kilonova_kit.errors import Unavailable
 
 from kilonova_placement.app.ledger import Ledger
+from kilonova_placement.app.naming import register_all
 from kilonova_placement.app.proving import Proof, prove
 from kilonova_placement.app.reaping import reap, tidy
 from kilonova_placement.app.settings import PlacementSettings
@@ -36,6 +37,7 @@ class PlacementApp:
         """Bring the schema up to date, build the index, take work. Raises Unavailable."""
         await self.database.start(metadata)
         await self.ledger.start()
+        await register_all(self.database, self.ledger.index, self.clock())
         settings = self.settings
         self._tasks = [
             asyncio.create_task(_every(settings.reap_every, self.reap), name="placement-reap"),

@@ -9,6 +9,7 @@ import msgspec
 from kilonova_kit.errors import BadRequest, Conflict, NotFound
 
 from kilonova_placement.app.filters import ProviderFilter, matches
+from kilonova_placement.app.naming import register
 from kilonova_placement.app.placement import PlacementApp
 from kilonova_placement.model.claims import Claim
 from kilonova_placement.model.providers import (
@@ -16,9 +17,8 @@ from kilonova_placement.model.providers import (
     ProviderChange,
     ProviderReport,
     ProviderUse,
-    changed,
-    described,
 )
+from kilonova_placement.model.reports import changed, described
 from kilonova_placement.store import claims as claim_store
 from kilonova_placement.store import providers as provider_store
 from kilonova_placement.store.providers import Mark
@@ -60,6 +60,7 @@ async def _save(
         if after == before:
             return after
         after = msgspec.structs.replace(after, generation=after.generation + 1, updated_at=mark.now)
+        register(tx, after, before, mark.now)
         provider_store.save_provider(tx, after, mark)
         return after
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -56,7 +56,7 @@ class Change(Generic[T]):
     """A transaction about providers that waits; ``touched`` are read again after it."""
 
     transaction: Callable[[Any], T]
-    touched: frozenset[str]
+    touched: Collection[str]
     future: asyncio.Future[T]
 
 

@@ -20,6 +20,7 @@ from kilonova_placement.deciding.bits import LabelSets, Mask, grown
 from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
 
 Amounts = NDArray[np.int64]
+Labels = tuple[str, ...]
 _NO_BOUND = 2**62
 
 
@@ -77,6 +78,11 @@ class Index:
         self._free_rows: list[int] = []
         self.provider_ids: list[str] = []
         self.names: list[str] = []
+        #: What a provider itself has, and where it hangs; of a tree's root, ``traits`` below holds the whole tree's.
+        self.own_traits: list[Labels] = []
+        self.own_aggregates: list[Labels] = []
+        self.parent_ids: list[str | None] = []
+        self._labels: dict[Labels, Labels] = {}
         self._row_of_host: dict[str, int] = {}
         self.root: NDArray[np.int32] = np.zeros(room, np.int32)
         self.generation: Amounts = np.zeros(room, np.int64)
@@ -120,6 +126,13 @@ class Index:
         """The providers of a tree by row, None for a host that is alone."""
         return self._trees.get(root)
 
+    def trees(self) -> Iterator[tuple[int, Mapping[int, Provider]]]:
+        """Every tree of more than one provider: its root's row, and its providers by row."""
+        return iter(self._trees.items())
+
+    def has_trees(self) -> bool:
+        return bool(self._trees)
+
     def left(self, row: int, resource_class: str) -> int:
         """What this provider itself still has, negative when it has shrunk below what is claimed."""
         columns = self.classes.get(resource_class)
@@ -151,12 +164,21 @@ class Index:
 
     def show(self, uses: Iterable[ProviderUse]) -> None:
         """Show providers as they are now. Whoever shows a child shows its host in the same call."""
+        uses = list(uses)
+        self._drop_moved(uses)
         hosts_first = sorted(uses, key=lambda use: use.provider.parent_id is not None)
         hosts = {use.provider.provider_id: use.provider for use in hosts_first if use.provider.parent_id is None}
         for use in hosts_first:
             if use.provider.parent_id is not None and use.provider.root_id in hosts:
                 self._seat_host(hosts[use.provider.root_id])
             self._put(use)
+
+    def _drop_moved(self, uses: Iterable[ProviderUse]) -> None:
+        """A provider that has another root now is forgotten where it was; whoever shows it shows both trees."""
+        for use in uses:
+            row = self._row_of.get(use.provider.provider_id)
+            if row is not None and self._row_of.get(use.provider.root_id) != int(self.root[row]):
+                self.drop(use.provider.provider_id)
 
     def _put(self, use: ProviderUse) -> None:
         provider, row = use.provider, self._row(use.provider.provider_id)
@@ -167,6 +189,11 @@ class Index:
         self.is_host[row], self.open[row] = is_host, is_host and not provider.disabled and not provider.down
         self.down[row] = bool(provider.down)
         self.traits.put(row, provider.traits)
+        self.own_traits[row], self.own_aggregates[row] = (
+            self._shared(provider.traits),
+            self._shared(provider.aggregates),
+        )
+        self.parent_ids[row] = provider.parent_id
         zone = [f"zone:{provider.zone}"] if provider.zone else []
         self.places.put(row, [*zone, *(f"aggregate:{name}" for name in provider.aggregates)])
         for name in {*provider.inventories, *use.used, *self.classes}:
@@ -190,8 +217,13 @@ class Index:
         self.traits.put(row, ())
         self.places.put(row, ())
         self.provider_ids[row] = self.names[row] = ""
+        self.own_traits[row] = self.own_aggregates[row] = ()
         self._free_rows.append(row)
         self.hosts = len(self._row_of_host)
+
+    def _shared(self, labels: Labels) -> Labels:
+        """The same tuple for the same labels: thousands of hosts have few different ones."""
+        return self._labels.setdefault(labels, labels)
 
     def _row(self, provider_id: str) -> int:
         row = self._row_of.get(provider_id)
@@ -206,6 +238,9 @@ class Index:
             self._grow(self._room * 2)
         self.provider_ids.append("")
         self.names.append("")
+        self.own_traits.append(())
+        self.own_aggregates.append(())
+        self.parent_ids.append(None)
         self.rows += 1
         return self.rows - 1
 

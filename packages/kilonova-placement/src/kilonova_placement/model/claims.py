@@ -38,6 +38,17 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """The id without its kind: the consumer of the Placement API."""
         return self.name.partition(":")[2]
 
+    @property
+    def consumer_type(self) -> str | None:
+        """What the Placement API calls owners of this kind; None ("unknown") for its own nameless ones."""
+        kind = self.name.partition(":")[0]
+        return _CONSUMER_TYPES.get(kind, kind.upper())
+
+
+#: Owners made by ``PUT /allocations``: their type is what the client said, if it said one.
+API_KIND = "consumer"
+_CONSUMER_TYPES: dict[str, str | None] = {"server": "INSTANCE", API_KIND: None}
+
 
 class ClaimedAmounts(msgspec.Struct, frozen=True, kw_only=True):
     """What a claim takes of one provider."""

@@ -67,8 +67,33 @@ class ProviderChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     down: str | None = None
 
 
+#: Why a host that operators made through the Placement API takes no servers; an agent's first report clears it.
+NOT_REPORTED = "made through the Placement API: no agent has reported it"
+
+
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent said last."""
+
+    inventories: dict[str, Inventory] = {}
+    traits: tuple[str, ...] = ()
+
+
+class Overlay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What operators said otherwise through the Placement API (``model/layers.py``). ``placed``: below which parent."""
+
+    inventories: dict[str, dict[str, int | float]] = {}
+    withheld_classes: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
+    withheld_traits: tuple[str, ...] = ()
+    placed: bool = False
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider as it is written down. ``root_id`` is its own id for a host."""
+    """A provider as it is written down. ``root_id`` is its own id for a host.
+
+    ``generation`` is raised by every change. The Placement API counts from 0 and not every change: it shows
+    ``generation - unseen``. ``reported`` is None as long as it is what is in force, that is, without an overlay.
+    """
 
     provider_id: str
     name: str
@@ -84,6 +109,13 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     down: str = ""
     created_at: float = 0.0
     updated_at: float = 0.0
+    unseen: int = 1
+    reported: Reported | None = None
+    overlay: Overlay | None = None
+
+    @property
+    def api_generation(self) -> int:
+        return self.generation - self.unseen
 
 
 class ProviderUse(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,31 +123,3 @@ class ProviderUse(msgspec.Struct, frozen=True, kw_only=True):
 
     provider: Provider
     used: dict[str, int]
-
-
-def described(report: ProviderReport, provider_id: str, known: Provider | None, now: float) -> Provider:
-    """The provider as the report leaves it. Its root is that of its parent, so the caller sets it for a child."""
-    if known is None:
-        known = Provider(provider_id=provider_id, name="", generation=0, root_id=provider_id, created_at=now)
-    replaced = msgspec.structs.replace(
-        known,
-        name=report.name,
-        cell=report.cell or known.cell,
-        parent_id=report.parent_id,
-        inventories=report.inventories,
-        traits=tuple(sorted(set(report.traits))),
-    )
-    change = ProviderChange(zone=report.zone, aggregates=report.aggregates, disabled=report.disabled, down=report.down)
-    return changed(replaced, change)
-
-
-def changed(provider: Provider, change: ProviderChange) -> Provider:
-    """The provider with every attribute replaced that the change names."""
-    aggregates = change.aggregates
-    return msgspec.structs.replace(
-        provider,
-        zone=provider.zone if change.zone is None else change.zone,
-        aggregates=provider.aggregates if aggregates is None else tuple(sorted(set(aggregates))),
-        disabled=provider.disabled if change.disabled is None else change.disabled,
-        down=provider.down if change.down is None else change.down,
-    )

@@ -6,7 +6,7 @@ not are reported as stale, and nothing of them is written; the others commit. A 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,7 +69,7 @@ def _commit(tx: Connection, batch: Batch) -> Outcome:
     _release(tx, outcome.released, batch.mark.now)
     changed = _touched(fresh.values(), outcome.released) & set(locked)
     outcome.generations = {key: (locked[key], locked[key] + 1) for key in sorted(changed)}
-    _raise_generations(tx, outcome.generations, batch.mark)
+    raise_generations(tx, outcome.generations, batch.mark)
     return outcome
 
 
@@ -130,6 +130,7 @@ def _row(claim: Claim) -> dict[str, Any]:
         "consumer": claim.owner.consumer,
         "project_id": claim.owner.project_id,
         "user_id": claim.owner.user_id,
+        "consumer_type": claim.owner.consumer_type,
         "state": claim.state,
         "generation": claim.generation,
         "host_id": claim.host_id,
@@ -152,10 +153,21 @@ def _release(tx: Connection, released: Iterable[str], now: float) -> None:
         tx.execute(update(claims).where(claims.c.claim_id.in_(chunk)).values(values))
 
 
-def _raise_generations(tx: Connection, changed: Mapping[str, tuple[int, int]], mark: Mark) -> None:
+def raise_generations(
+    tx: Connection, changed: Mapping[str, tuple[int, int]], mark: Mark, unseen: Container[str] = ()
+) -> None:
+    """Write the generations (before, after) of locked providers; the Placement API shows none of the ``unseen``."""
     if not changed:
         return
     one = update(providers).where(providers.c.provider_id == bindparam("key"))
-    rows = [{"key": key, "new": after, "at": mark.now} for key, (_, after) in changed.items()]
-    tx.execute(one.values(generation=bindparam("new"), updated_at=bindparam("at")), rows)
+    rows = [
+        {"key": key, "new": after, "at": mark.now, "more": after - before if key in unseen else 0}
+        for key, (before, after) in changed.items()
+    ]
+    values = {
+        "generation": bindparam("new"),
+        "updated_at": bindparam("at"),
+        "unseen": providers.c.unseen + bindparam("more"),
+    }
+    tx.execute(one.values(values), rows)
     announce(tx, changed, mark)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Text, delete, func, insert, select, update
 
-from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
+from kilonova_placement.model.providers import Inventory, Overlay, Provider, ProviderUse, Reported
 from kilonova_placement.store.claims import in_chunks
 from kilonova_placement.store.tables import changes, claim_amounts, providers
 
@@ -39,6 +39,58 @@ def find_named(tx: Connection, name: str) -> Provider | None:
 
 def all_providers(tx: Connection) -> list[Provider]:
     return [_provider(row) for row in tx.execute(select(providers).order_by(providers.c.name))]
+
+
+def somebody_has_class(tx: Connection, name: str) -> bool:
+    """Whether a provider has an inventory of this class. Names hold no quotes, so the text says it."""
+    return _somebody(tx, providers.c.inventories.cast(Text).contains(f'"{name}":', autoescape=True))
+
+
+def somebody_has_trait(tx: Connection, name: str) -> bool:
+    """Whether a provider has this trait."""
+    return _somebody(tx, providers.c.traits.cast(Text).contains(f'"{name}"', autoescape=True))
+
+
+def _somebody(tx: Connection, condition: ColumnElement[bool]) -> bool:
+    return tx.execute(select(providers.c.provider_id).where(condition).limit(1)).first() is not None
+
+
+def descendants_of(tx: Connection, provider: Provider) -> list[str]:
+    """The ids of everything below a provider."""
+    query = select(providers.c.provider_id, providers.c.parent_id).where(providers.c.root_id == provider.root_id)
+    children: dict[str, list[str]] = {}
+    for provider_id, parent_id in tx.execute(query):
+        children.setdefault(parent_id, []).append(provider_id)
+    found, look = list[str](), [provider.provider_id]
+    while look:
+        below = children.get(look.pop(), [])
+        found += below
+        look += below
+    return found
+
+
+def move_to_tree(tx: Connection, provider_ids: Iterable[str], root_id: str) -> None:
+    """Say that these belong to another tree now; their generations are raised by the caller."""
+    for chunk in in_chunks(provider_ids):
+        tx.execute(update(providers).where(providers.c.provider_id.in_(chunk)).values(root_id=root_id))
+
+
+def find_many(tx: Connection, provider_ids: Iterable[str]) -> dict[str, Provider]:
+    """Those of the providers that exist."""
+    found: dict[str, Provider] = {}
+    for chunk in in_chunks(provider_ids):
+        rows = tx.execute(select(providers).where(providers.c.provider_id.in_(chunk)))
+        found.update({row.provider_id: _provider(row) for row in rows})
+    return found
+
+
+def used_of_many(tx: Connection, provider_ids: Iterable[str]) -> dict[str, dict[str, int]]:
+    """The sums of the live claims on each of these providers."""
+    found: dict[str, dict[str, int]] = {}
+    for chunk in in_chunks(provider_ids):
+        for provider_id, name, amount in tx.execute(_sums().where(claim_amounts.c.provider_id.in_(chunk))):
+            found.setdefault(provider_id, {})[name] = int(amount)
+    return found
 
 
 def children_of(tx: Connection, provider_id: str) -> list[str]:
@@ -140,4 +192,6 @@ def _provider(row: Row[Any]) -> Provider:
     values = dict(row._mapping)
     values["inventories"] = msgspec.convert(values["inventories"], _Inventories)
     values["traits"], values["aggregates"] = tuple(values["traits"]), tuple(values["aggregates"])
+    values["reported"] = values["reported"] and msgspec.convert(values["reported"], Reported)
+    values["overlay"] = values["overlay"] and msgspec.convert(values["overlay"], Overlay)
     return Provider(**values)

@@ -1,7 +1,8 @@
 """The tables of placement. ``claims`` and ``claim_amounts`` are the ledger: usage is a sum over it, never a counter.
 
 Invariants: ``claim_amounts`` has rows of live claims only; every change of a provider, or of what is claimed of it,
-raises the provider's ``generation`` and writes a row to ``changes`` in the same transaction.
+raises the provider's ``generation`` and writes a row to ``changes`` in the same transaction. Every class and trait
+that a provider has and the standard lists lack is in ``custom_classes`` or ``custom_traits``; one in use stays.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ providers = Table(
     Column("down", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("unseen", BigInteger, nullable=False, server_default="1"),
+    Column("reported", Json),
+    Column("overlay", Json),
 )
 
 claims = Table(
@@ -49,6 +53,7 @@ claims = Table(
     Column("expires_at", Float),
     Column("created_at", Float, nullable=False),
     Column("released_at", Float),
+    Column("consumer_type", String(255)),
     Index("ix_claims_project", "project_id", "user_id"),
     Index("ix_claims_expires", "expires_at"),
     Index("ix_claims_released", "released_at"),
@@ -61,6 +66,21 @@ claim_amounts = Table(
     Column("provider_id", String(36), ForeignKey("providers.provider_id"), primary_key=True, index=True),
     Column("resource_class", String(255), primary_key=True),
     Column("amount", BigInteger, nullable=False),
+)
+
+custom_classes = Table(
+    "custom_classes",
+    metadata,
+    Column("class_id", _Sequence, primary_key=True, autoincrement=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("created_at", Float, nullable=False),
+)
+
+custom_traits = Table(
+    "custom_traits",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("created_at", Float, nullable=False),
 )
 
 changes = Table(
