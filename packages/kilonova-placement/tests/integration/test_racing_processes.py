@@ -1,54 +1,25 @@
 """Several placement processes on one database: here several apps, each with its own index and connections."""
 
 import asyncio
-import os
-import shutil
-import socket
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from kilonova_kit.testing.postgresql import binaries, running_postgresql
 from kilonova_placement.model.explanations import Refused
-
-_BIN = Path("/usr/lib/postgresql/15/bin")
-
-
-def _as_postgres(*command: str) -> None:
-    """PostgreSQL refuses to run as root: then its own user runs it."""
-    if os.getuid() == 0:
-        command = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", timeout=120)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A PostgreSQL server of this module's own; its URL without a database."""
-    if not (_BIN / "initdb").exists():
-        pytest.skip("PostgreSQL 15 is not installed (apt install postgresql-15)")
-    folder = tmp_path_factory.mktemp("postgresql")
-    if os.getuid() == 0:
-        for above in (folder, *list(folder.parents)[:3]):
-            if above != Path("/tmp"):
-                above.chmod(0o711)
-        shutil.chown(folder, "postgres", "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = str(folder / "data")
-    _as_postgres(str(_BIN / "initdb"), "-D", data, "-U", "kilonova", "-A", "trust", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    _as_postgres(str(_BIN / "pg_ctl"), "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start")
-    yield f"postgresql+psycopg://kilonova@127.0.0.1:{port}"
-    _as_postgres(str(_BIN / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
+def server():
+    if binaries() is None:
+        pytest.skip("needs PostgreSQL (apt install postgresql)")
+    with running_postgresql() as server:
+        yield server
 
 
 @pytest.fixture
-def postgresql(server, request):
-    name = f"t{abs(hash(request.node.name)) % 10**12}"
-    port = server.rsplit(":", 1)[1]
-    _as_postgres(str(_BIN / "createdb"), "-h", "127.0.0.1", "-p", port, "-U", "kilonova", name)
-    return f"{server}/{name}"
+def postgresql(server):
+    """The URL of an empty database of this test's own."""
+    return server.new_database()
 
 
 async def _fill(placement, make, prefix, tries):

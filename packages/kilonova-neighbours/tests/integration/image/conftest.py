@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -105,31 +100,6 @@ async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
     await made.app.start()
     yield made
     await made.app.close()
-
-
-@pytest.fixture
-def postgresql_url() -> Iterator[str]:
-    """A PostgreSQL server of this test's own, on a free loopback port.
-
-    It refuses to run as root, and pytest keeps its own temporary folders closed to others: the data lie beside those.
-    """
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not programs:
-        pytest.skip("needs PostgreSQL (apt install postgresql)")
-    data = Path(tempfile.mkdtemp(prefix="kilonova-postgresql-"))
-    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if user:
-        shutil.chown(data, "postgres")
-    subprocess.run([*user, programs[-1], "-D", data, "-A", "trust", "-U", "kilonova"], check=True, cwd="/")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    control = [*user, programs[-1].with_name("pg_ctl"), "-D", data, "-w"]
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-    subprocess.run([*control, "-o", options, "-l", data / "log", "start"], check=True, cwd="/")
-    yield f"postgresql+psycopg://kilonova@127.0.0.1:{port}/postgres"
-    subprocess.run([*control, "-m", "immediate", "stop"], check=True, cwd="/")
-    shutil.rmtree(data)
 
 
 @pytest.fixture
