@@ -52,7 +52,17 @@ class AgentProcess:
         if self._child is not None:
             self._child.poll()  # a dead child must not stay a zombie
         found = read_mark(self._note)
-        return found or self._start()
+        return found or self._adopt() or self._start()
+
+    def _adopt(self) -> ProcessMark | None:
+        """The agent that a controller started and, killed at once, had no time to write down."""
+        data = self._agents[0].data_dir
+        if not (data / "agent.lock").exists():
+            return None
+        from kilonova_agent.agent import working_agent  # rarely needed: not for a cloud's first start
+
+        pid = working_agent(data)
+        return None if pid is None else write_mark(self._note, pid)
 
     def _start(self) -> ProcessMark:
         first = self._agents[0]
