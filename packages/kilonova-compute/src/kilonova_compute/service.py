@@ -29,6 +29,7 @@ from kilonova_compute.cells.index import IndexCarrier
 from kilonova_compute.external.image import ImageService
 from kilonova_compute.external.network import NetworkService
 from kilonova_compute.external.placement import PlacementService
+from kilonova_compute.model.flavors_on_demand import OnDemand
 from kilonova_compute.reconcilers.advance_actions import advance_actions
 from kilonova_compute.reconcilers.host_reports import HostReports
 from kilonova_compute.reconcilers.loops import Loops, Reconciler
@@ -51,6 +52,7 @@ class ComputeSettings(msgspec.Struct, frozen=True, kw_only=True):
     ticket_secret: bytes
     limits: Limits = Limits()
     page_limit: int = 1000
+    flavors_on_demand: Mapping[str, OnDemand] = {}
 
     def __repr__(self) -> str:
         return f"ComputeSettings(controller_id={self.controller_id!r}, cells={sorted(self.cells)})"
@@ -121,6 +123,7 @@ class ComputeApp:
             check_ticket=tickets.check,
             admission=self._admission,
             page_limit=self._settings.page_limit,
+            flavors_on_demand=self._settings.flavors_on_demand,
         )
 
     def _announce(self, cell: Cell) -> None:

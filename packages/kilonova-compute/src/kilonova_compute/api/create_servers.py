@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 from typing import Any
+from urllib.parse import unquote
 
 from kilonova_kit.errors import BadRequest, NotFound
 from kilonova_kit.http.operations import Answer, Call, NoQuery
@@ -138,7 +139,7 @@ def _flavor_id(reference: str | int) -> str:
     text = str(reference)
     if not text:
         raise invalid("flavorRef", text, "'' is too short")
-    return text.rstrip("/").rsplit("/", 1)[-1]
+    return unquote(text.rstrip("/").rsplit("/", 1)[-1]) if "/" in text else text
 
 
 def _image_id(call: CreateCall, wanted: WishedServer) -> str | None:

@@ -15,6 +15,7 @@ from kilonova_compute.cells.index import IndexCarrier
 from kilonova_compute.external.image import ImageService
 from kilonova_compute.external.network import NetworkService
 from kilonova_compute.external.placement import PlacementService
+from kilonova_compute.model.flavors_on_demand import OnDemandBounds
 from kilonova_compute.model.hosts import Host
 
 
@@ -62,6 +63,7 @@ class Compute:
     admission: Admission
     #: The longest page of any list.
     page_limit: int = 1000
+    flavors_on_demand: OnDemandBounds = field(default_factory=dict)
     #: Hosts as they were last heard, by id: the live view, kept by the reconciler of hosts.
     hosts: dict[str, Host] = field(default_factory=dict)
 

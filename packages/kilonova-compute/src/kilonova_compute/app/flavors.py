@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Sequence
 
 import msgspec
-from kilonova_kit.errors import BadRequest, Conflict, NotFound
+from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import new_uuid
 
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.flavors import SORT_FIELDS, Flavor, FlavorFilter
+from kilonova_compute.model.flavors_on_demand import WrongText, flavor_on_demand, is_on_demand, refusal
 from kilonova_compute.model.servers import FlavorSnapshot
 from kilonova_compute.store import flavors as store
 
@@ -31,16 +32,35 @@ async def bootstrap_flavors(compute: Compute) -> None:
 
 
 async def find_flavor(compute: Compute, identity: Identity, flavor_ref: str) -> FlavorSnapshot:
-    """The flavor that a server is asked for with, by its id or its URL. Raises NotFound."""
-    return (await find(compute, identity, flavor_ref.rstrip("/").rsplit("/", 1)[-1])).snapshot
+    """The flavor that a server is asked for with, by its id, its URL, or on demand.
+
+    Raises NotFound; BadRequest for a wrong flavor on demand; Forbidden for one that the project may not ask for.
+    """
+    flavor = await find(compute, identity, flavor_ref.rstrip("/").rsplit("/", 1)[-1])
+    if is_on_demand(flavor.flavor_id) and (why := refusal(flavor, compute.flavors_on_demand, identity.project_id)):
+        raise Forbidden(why)
+    return flavor.snapshot
 
 
 async def find(compute: Compute, identity: Identity, flavor_id: str) -> Flavor:
-    """Raises NotFound, also for a flavor that the project may not use."""
+    """Raises NotFound, also for a flavor that the project may not use.
+
+    A flavor on demand is shown to everybody, whatever the operator's bounds: clients look a flavor up first and hide
+    the answer when that is refused, so the reason is said where a server is asked for.
+    """
+    if is_on_demand(flavor_id):
+        return _on_demand(flavor_id)
     flavor = await compute.cells.database.read(lambda tx: store.find(tx, flavor_id))
     if flavor is None or not (identity.is_admin or flavor.usable_by(identity.project_id)):
         raise _not_found(flavor_id)
     return flavor
+
+
+def _on_demand(text: str) -> Flavor:
+    try:
+        return flavor_on_demand(text)
+    except WrongText as error:
+        raise BadRequest(f"Invalid flavor on demand: {error}") from error
 
 
 def _not_found(flavor_id: str) -> NotFound:

@@ -225,7 +225,7 @@ class Controller:
             controller_id=kept.controller_id,
             ticket_secret=bytes.fromhex(kept.ticket_secret),
             limits=self._operator.limits,
-            page_limit=self._operator.api.page_limit,
+            flavors_on_demand=self._operator.flavors_on_demand,
         )
 
     async def _serve(self) -> None:

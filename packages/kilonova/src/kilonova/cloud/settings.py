@@ -13,6 +13,7 @@ from typing import Annotated
 
 import msgspec
 from kilonova_compute.app.compute import Limits
+from kilonova_compute.model.flavors_on_demand import OnDemand
 from kilonova_kit.settings import SettingsError, load_settings
 from msgspec import Meta
 
@@ -77,12 +78,6 @@ class PlacementSection(msgspec.Struct, frozen=True, kw_only=True):
     url: Annotated[str, Meta(description="Our placement in another process; empty: in this one.")] = ""
 
 
-class ApiSection(msgspec.Struct, frozen=True, kw_only=True):
-    """What all APIs share."""
-
-    page_limit: Annotated[int, Meta(ge=1, description="The longest page of servers.")] = 1000
-
-
 class BusSection(msgspec.Struct, frozen=True, kw_only=True):
     """The bus between controller and agents."""
 
@@ -98,8 +93,11 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True):
     image: ImageSection = ImageSection()
     network: NetworkSection = NetworkSection()
     placement: PlacementSection = PlacementSection()
-    api: ApiSection = ApiSection()
     bus: BusSection = BusSection()
+    flavors_on_demand: Annotated[
+        dict[str, OnDemand],
+        Meta(description="Bounds of flavors such as vcpus=3,ram=2500,disk=7, by project id; * for all others."),
+    ] = {}
     policy: Annotated[dict[str, str], Meta(description="Policy name to rule, over the defaults.")] = {}
 
     @property
