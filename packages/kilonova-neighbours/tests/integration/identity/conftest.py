@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from kilonova_kit.http.client import InProcess, Reply, ServiceClient
 from kilonova_neighbours.identity.service import Bootstrap, IdentityApp, IdentitySettings, make_edge
 
 ADMIN, DEMO, SERVICE = "admin-password", "demo-password", "service-password"
+
+
+#: Hashes like the real one, in a thousandth of the time.
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @dataclass
@@ -106,7 +111,7 @@ def wanted() -> Bootstrap:
 
 @pytest.fixture
 async def app(tmp_path: Path, clock: MovableClock, wanted: Bootstrap) -> AsyncIterator[IdentityApp]:
-    app = IdentityApp(IdentitySettings(data_dir=tmp_path / "identity"), clock)
+    app = IdentityApp(IdentitySettings(data_dir=tmp_path / "identity"), clock, CHEAP)
     await app.start()
     await app.bootstrap(wanted)
     clock.move(1)

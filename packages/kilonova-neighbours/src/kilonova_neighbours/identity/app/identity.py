@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from argon2 import PasswordHasher
 from kilonova_kit.clock import Clock, system_clock
 from kilonova_kit.database import Database
 from kilonova_kit.errors import Unavailable
@@ -16,7 +17,7 @@ from kilonova_kit.errors import Unavailable
 from kilonova_neighbours.identity import store
 from kilonova_neighbours.identity.app import bootstrap
 from kilonova_neighbours.identity.app.keys import KeyRing
-from kilonova_neighbours.identity.app.passwords import Passwords
+from kilonova_neighbours.identity.app.passwords import STRONG, Passwords
 from kilonova_neighbours.identity.app.work import Work
 from kilonova_neighbours.identity.settings import IdentitySettings
 
@@ -31,11 +32,13 @@ _MOST_REMEMBERED = 10_000
 class IdentityApp:
     """What handlers get as ``call.app``."""
 
-    def __init__(self, settings: IdentitySettings, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, settings: IdentitySettings, clock: Clock = system_clock, hasher: PasswordHasher = STRONG
+    ) -> None:
         self.settings, self.clock = settings, clock
         self.keys = KeyRing(settings.data_dir / "fernet-keys", settings.most_keys)
         self.vault = KeyRing(settings.data_dir / "credential-keys", settings.most_keys)
-        self.passwords = Passwords(clock, settings.remember_password_seconds)
+        self.passwords = Passwords(clock, settings.remember_password_seconds, hasher)
         self._database = Database(settings.database, name="identity")
         self._generation = 0
         self._memory: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()

@@ -18,14 +18,16 @@ from kilonova_kit.clock import Clock
 
 _MOST_REMEMBERED = 5_000
 _AT_ONCE = 2
+#: argon2id as OWASP's "Password Storage Cheat Sheet" asks; not a setting, for nobody should have less.
+STRONG = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 class Passwords:
     """Hashes and checks passwords and application credentials' secrets."""
 
-    def __init__(self, clock: Clock, remember_seconds: float) -> None:
+    def __init__(self, clock: Clock, remember_seconds: float, hasher: PasswordHasher = STRONG) -> None:
         self._clock, self._remember = clock, remember_seconds
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._hasher = hasher
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, float] = OrderedDict()
         self._turns = asyncio.Semaphore(_AT_ONCE)
