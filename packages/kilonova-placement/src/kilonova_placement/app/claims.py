@@ -57,6 +57,8 @@ def check_request(request: Request) -> None:
 async def bind(app: PlacementApp, claim_id: str) -> Claim:
     """Make a claim last; one that is bound already stays so. Raises NotFound, Conflict when it was released."""
 
+    app.ledger.check_running()
+
     def change(tx: Any) -> Claim | None:
         claim_store.bind_claim(tx, claim_id)
         return claim_store.find_claims(tx, [claim_id]).get(claim_id)
@@ -66,6 +68,7 @@ async def bind(app: PlacementApp, claim_id: str) -> Claim:
 
 async def renew(app: PlacementApp, claim_id: str, held_seconds: float | None) -> Claim:
     """Hold a held claim for longer, from now; a bound one needs no renewal and stays as it is."""
+    app.ledger.check_running()
     expires_at = app.clock() + _held(app, held_seconds)
 
     def change(tx: Any) -> Claim | None:

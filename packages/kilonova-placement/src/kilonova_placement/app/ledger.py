@@ -123,8 +123,7 @@ class Ledger:
 
     def _future(self) -> asyncio.Future[Any]:
         """What whoever asks waits for. Raises Unavailable when no round will come."""
-        if self.missing():
-            raise Unavailable(_AWAY)
+        self.check_running()
         return asyncio.get_running_loop().create_future()
 
     def follow(self) -> None:
@@ -136,6 +135,11 @@ class Ledger:
         """Run something between two rounds, when the index holds nothing that is not committed."""
         async with self._between_rounds:
             return await work()
+
+    def check_running(self) -> None:
+        """Raise Unavailable before the start and after the end."""
+        if self.missing():
+            raise Unavailable(_AWAY)
 
     def missing(self) -> list[str]:
         """What keeps it from deciding, in words."""
