@@ -27,6 +27,7 @@ from kilonova_driver.loading import load_driver
 from kilonova_driver.types.settings import DriverSettings
 from kilonova_kit.logs import bind
 from kilonova_kit.private_files import private_directory
+from kilonova_kit.processes import boot_id
 
 from kilonova_agent.asks import Asks
 from kilonova_agent.clocks import ControllerClock
@@ -41,7 +42,7 @@ from kilonova_agent.metadata.service import MetadataService
 from kilonova_agent.metadata_link import MetadataLink
 from kilonova_agent.network.null_network import NullNetwork
 from kilonova_agent.records import Records
-from kilonova_agent.reporting import Reporting, boot_id
+from kilonova_agent.reporting import Reporting
 from kilonova_agent.settings import AgentSettings, guests_user
 from kilonova_agent.steps.work import Host
 from kilonova_agent.sweep import sweep

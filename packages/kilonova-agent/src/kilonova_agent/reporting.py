@@ -11,11 +11,11 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import msgspec
 from kilonova_driver.errors import DriverError
 from kilonova_driver.types.guests import GuestEvent
+from kilonova_kit.processes import boot_id
 from kilonova_messages.reports import GuestEventReport, GuestsReport, GuestState, Heartbeat, HostReport, Receipt
 
 from kilonova_agent.clocks import ControllerClock
@@ -30,11 +30,6 @@ log = logging.getLogger(__name__)
 
 _MOST_NAMED = 1000
 _LOOK_AGAIN_SECONDS = 5.0
-
-
-def boot_id() -> str:
-    """What this boot of the machine is called; it changes with each."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 class Reporting:
