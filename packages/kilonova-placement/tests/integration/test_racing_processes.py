@@ -133,3 +133,40 @@ async def test_real_processes_share_what_there_is_exactly(postgresql, make):
         assert sum(int(output) for output in outputs) == 200  # of 300 asked for
         uses = await watcher.client.providers()
         assert [use.used["VCPU"] for use in uses] == [40] * 5
+
+
+@pytest.mark.postgresql
+async def test_allocations_and_claims_of_two_processes_never_exceed_what_there_is(postgresql, make):
+    """One process is asked for allocations, the other for claims, on the same four providers."""
+    headers = {"OpenStack-API-Version": "placement 1.12"}
+    async with make.running(postgresql, seed=1) as one, make.running(postgresql, seed=2) as two:
+        for number in range(4):
+            await one.client.put_provider(make.provider_id(number), make.report(f"h{number}", vcpu=5))
+        two.app.ledger.follow()
+
+        async def allocate(number):
+            body = {
+                "allocations": {make.provider_id(number % 4): {"resources": {"VCPU": 1}}},
+                "project_id": "p",
+                "user_id": "u",
+            }
+            consumer = f"00000000-0000-0000-0000-0000000c{number:04d}"
+            reply = await one.http.request("PUT", f"/allocations/{consumer}", json=body, headers=headers)
+            return reply.status == 204
+
+        async def claim(number):
+            try:
+                await two.client.claim(make.request(), [make.owner(f"n{number}")], [f"n{number}"])
+            except Refused:
+                return False
+            return True
+
+        each = [ask(number) for number in range(20) for ask in (allocate, claim)]
+        taken = sum(await asyncio.gather(*each))
+        used = [use.used.get("VCPU", 0) for use in await one.client.providers()]
+        assert taken == sum(used)
+        assert max(used) <= 5
+        for service in (one, two):
+            service.app.ledger.follow()
+            await service.app.prove()
+            assert (await service.app.prove()).wrong == ()
