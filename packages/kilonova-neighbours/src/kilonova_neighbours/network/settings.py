@@ -14,6 +14,7 @@ DEFAULT_QUOTAS: dict[str, int] = {
     "security_group": 100,
     "security_group_rule": 1000,
     "rbac_policy": 10,
+    "router": 10,
 }
 
 
@@ -28,6 +29,7 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
     most_fixed_ips: int = 5
     most_dns_nameservers: int = 5
     most_host_routes: int = 20
+    most_routes: int = 30
     page_maximum: int = 10_000
 
 

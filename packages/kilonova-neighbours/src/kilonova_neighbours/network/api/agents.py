@@ -28,8 +28,8 @@ async def _show_agent(call: NetworkCall) -> Record:
 
 
 async def _list_zones(call: NetworkCall) -> Record:
-    zone = {"name": call.app.settings.availability_zone, "resource": "network", "state": "available"}
-    return {"availability_zones": [zone]}
+    zone = {"name": call.app.settings.availability_zone, "state": "available"}
+    return {"availability_zones": [{**zone, "resource": resource} for resource in ("network", "router")]}
 
 
 async def _list_availability(call: NetworkCall) -> Record:

@@ -176,3 +176,18 @@ def shaped(required: dict[str, Converter], optional: dict[str, Converter] | None
         return {key: known[key](name, item) for key, item in given.items()}
 
     return convert
+
+
+def fixed_ips(name: str, value: Any) -> list[dict[str, Any]] | None:
+    if value is None:
+        return None
+    wishes: list[dict[str, Any]] = list_of(shaped({}, {"subnet_id": uuid, "ip_address": address}), unique=False)(
+        name, value
+    )
+    given = [wish["ip_address"] for wish in wishes if "ip_address" in wish]
+    for at, one in enumerate(given):
+        if one in given[:at]:
+            raise bad_attribute(name, f"Duplicate IP address '{one}'")
+    if any(not wish for wish in wishes):
+        raise bad_attribute(name, "IP allocation requires subnet_id or ip_address")
+    return wishes

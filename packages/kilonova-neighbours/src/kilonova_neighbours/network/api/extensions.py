@@ -24,6 +24,9 @@ _EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("empty-string-filtering", "Empty String Filtering Extension", "Allow filtering by attributes with empty string"),
     ("external-net", "Neutron external network", "Adds external network attribute to network resource."),
     ("extra_dhcp_opt", "Neutron Extra DHCP options", "Extra options configuration for DHCP."),
+    ("ext-gw-mode", "Neutron L3 Configurable external gateway mode", "Adds enable_snat to a router's gateway."),
+    ("extraroute", "Neutron Extra Route", "Extra routes configuration for L3 router"),
+    ("extraroute-atomic", "Atomically add/remove extra routes", "Edit extra routes of a router on the server side."),
     ("ip-substring-filtering", "IP address substring filtering", "Filtering ports by a part of their IP addresses"),
     ("net-mtu", "Network MTU", "Provides MTU attribute for a network resource."),
     ("net-mtu-writable", "Network MTU (writable)", "Provides a writable MTU attribute for a network resource."),
@@ -46,6 +49,8 @@ _EXTENSIONS: tuple[tuple[str, str, str], ...] = (
     ("quotas", "Quota management support", "Expose functions for quotas management per project"),
     ("rbac-policies", "RBAC Policies", "Allows creation and modification of policies that control access to resources"),
     ("revision-if-match", "If-Match constraints based on revision_number", "Extension indicating that If-Match works."),
+    ("router", "Neutron L3 Router", "Router abstraction for basic L3 forwarding between L2 Neutron networks."),
+    ("router_availability_zone", "Router Availability Zone", "Availability zone support for router."),
     ("security-group", "security-group", "The security groups extension."),
     (
         "security-groups-normalized-cidr",

@@ -6,9 +6,9 @@ from typing import Any
 
 from kilonova_neighbours.network.api.attributes import NAME, REQUIRED, STANDARD, TAGS, Attribute, AttributeTable
 from kilonova_neighbours.network.api.converters import (
-    address,
     address_or_range,
     boolean,
+    fixed_ips,
     list_of,
     mac,
     mapping_or_empty,
@@ -22,7 +22,7 @@ from kilonova_neighbours.network.api.converters import (
 )
 from kilonova_neighbours.network.api.resources import Resource
 from kilonova_neighbours.network.app import ports
-from kilonova_neighbours.network.model.refusals import bad_attribute, invalid
+from kilonova_neighbours.network.model.refusals import invalid
 
 _VNIC_TYPES = (
     "normal",
@@ -40,21 +40,6 @@ _VNIC_TYPES = (
 _MOST_PAIRS = 10
 _OPTION = shaped({"opt_name": text(64), "opt_value": or_none(text())}, {"ip_version": number(4, 6)})
 _PAIR = shaped({"ip_address": address_or_range}, {"mac_address": mac})
-
-
-def _fixed_ips(name: str, value: Any) -> list[dict[str, Any]] | None:
-    if value is None:
-        return None
-    wishes: list[dict[str, Any]] = list_of(shaped({}, {"subnet_id": uuid, "ip_address": address}), unique=False)(
-        name, value
-    )
-    given = [wish["ip_address"] for wish in wishes if "ip_address" in wish]
-    for at, one in enumerate(given):
-        if one in given[:at]:
-            raise bad_attribute(name, f"Duplicate IP address '{one}'")
-    if any(not wish for wish in wishes):
-        raise bad_attribute(name, "IP allocation requires subnet_id or ip_address")
-    return wishes
 
 
 def _pairs(name: str, value: Any) -> list[dict[str, Any]]:
@@ -83,7 +68,7 @@ PORTS = Resource(
             NAME,
             Attribute("network_id", uuid, post=True, default=REQUIRED),
             Attribute("mac_address", mac, post=True, put=True),
-            Attribute("fixed_ips", _fixed_ips, post=True, put=True),
+            Attribute("fixed_ips", fixed_ips, post=True, put=True),
             Attribute("admin_state_up", boolean, post=True, put=True, default=True),
             Attribute("status"),
             Attribute("device_id", text(), post=True, put=True, default=""),

@@ -1,14 +1,15 @@
-"""The URL table. Routers and floating IPs will be further lines here."""
+"""The URL table. Floating IPs will be further lines here."""
 
 from __future__ import annotations
 
 from kilonova_kit.http.operations import Operation
 
-from kilonova_neighbours.network.api import agents, extensions, quotas, tags, versions
+from kilonova_neighbours.network.api import agents, extensions, quotas, routers, tags, versions
 from kilonova_neighbours.network.api.networks import NETWORKS
 from kilonova_neighbours.network.api.ports import PORTS
 from kilonova_neighbours.network.api.rbac_policies import RBAC_POLICIES
 from kilonova_neighbours.network.api.resources import operations_of
+from kilonova_neighbours.network.api.routers import ROUTERS
 from kilonova_neighbours.network.api.security_groups import SECURITY_GROUP_RULES, SECURITY_GROUPS
 from kilonova_neighbours.network.api.subnetpools import ADDRESS_SCOPES, SUBNETPOOLS
 from kilonova_neighbours.network.api.subnets import SUBNETS
@@ -22,12 +23,14 @@ RESOURCES = (
     SUBNETPOOLS,
     ADDRESS_SCOPES,
     RBAC_POLICIES,
+    ROUTERS,
 )
 
 OPERATIONS: tuple[Operation, ...] = (
     *versions.OPERATIONS,
     *extensions.OPERATIONS,
     *(operation for resource in RESOURCES for operation in operations_of(resource)),
+    *routers.OPERATIONS,
     *tags.OPERATIONS,
     *quotas.OPERATIONS,
     *agents.OPERATIONS,

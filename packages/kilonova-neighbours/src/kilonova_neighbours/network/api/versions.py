@@ -17,6 +17,7 @@ _COLLECTIONS = (
     "subnetpool",
     "address_scope",
     "rbac_policy",
+    "router",
     "quota",
     "extension",
     "agent",

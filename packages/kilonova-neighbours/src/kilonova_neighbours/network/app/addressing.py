@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_network
 
 from kilonova_neighbours.network.app.work import Work
 from kilonova_neighbours.network.model import addresses
-from kilonova_neighbours.network.model.records import Record
+from kilonova_neighbours.network.model.records import ROUTER_INTERFACE, Record
 from kilonova_neighbours.network.model.refusals import (
     address_allocated,
     bad_request,
@@ -36,9 +36,9 @@ def choose_addresses(work: Work, port: Record, asked: Sequence[Record] | None) -
 
 def _automatic(work: Work, port: Record, subnets: Sequence[Record]) -> list[Record]:
     serving = _for_owner(subnets, port["device_owner"])
-    chosen = [_auto_address(subnet, port) for subnet in serving if addresses.uses_auto_addresses(subnet)]
+    chosen = [_auto_address(subnet, port) for subnet in serving if _follows_mac(subnet, port)]
     for version in (4, 6):
-        pooled = [s for s in serving if s["ip_version"] == version and not addresses.uses_auto_addresses(s)]
+        pooled = [s for s in serving if s["ip_version"] == version and not _follows_mac(s, port)]
         if pooled:
             chosen.append(_from_any(work, port, pooled))
     return sorted(chosen, key=lambda fixed: ip_address(fixed["ip_address"]).version)
@@ -48,6 +48,11 @@ def _for_owner(subnets: Sequence[Record], device_owner: str) -> Sequence[Record]
     """Subnets that serve this kind of device, else those that serve any (subnet-service-types)."""
     special = [subnet for subnet in subnets if device_owner in subnet["service_types"]]
     return special or [subnet for subnet in subnets if not subnet["service_types"]]
+
+
+def _follows_mac(subnet: Record, port: Record) -> bool:
+    """A router's interface has the gateway's address, whatever the others of its subnet have."""
+    return addresses.uses_auto_addresses(subnet) and port["device_owner"] != ROUTER_INTERFACE
 
 
 def _auto_address(subnet: Record, port: Record) -> Record:
@@ -88,7 +93,7 @@ def _one(work: Work, port: Record, by_id: dict[str, Record], wish: Record, chose
     if "ip_address" in wish:
         return _given_address(port, by_id, wish)
     subnet = _subnet_of_wish(port, by_id, wish["subnet_id"])
-    if addresses.uses_auto_addresses(subnet):
+    if _follows_mac(subnet, port):
         return _auto_address(subnet, port)
     for fixed in port.get("fixed_ips", ()):  # an update that names only the subnet keeps the address there
         if fixed["subnet_id"] == subnet["id"] and fixed not in chosen:
@@ -118,7 +123,7 @@ def _given_address(port: Record, by_id: dict[str, Record], wish: Record) -> Reco
                 "InvalidIpForNetwork",
                 f"IP address {address} is not a valid IP for any of the subnets on the specified network.",
             )
-    if addresses.uses_auto_addresses(subnet) and _auto_address(subnet, port)["ip_address"] != str(address):
+    if _follows_mac(subnet, port) and _auto_address(subnet, port)["ip_address"] != str(address):
         raise invalid(
             "AllocationOnAutoAddressSubnet",
             f"IPv6 address {address} can not be directly assigned to a port on subnet {subnet['id']} "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kilonova_neighbours.network.store.kinds import NETWORK, PORT, SECURITY_GROUP, SUBNET, SUBNETPOOL, Kind
+from kilonova_neighbours.network.store.kinds import NETWORK, PORT, ROUTER, SECURITY_GROUP, SUBNET, SUBNETPOOL, Kind
 
 TAGGED: dict[str, Kind] = {
     "networks": NETWORK,
@@ -10,4 +10,5 @@ TAGGED: dict[str, Kind] = {
     "ports": PORT,
     "security-groups": SECURITY_GROUP,
     "subnetpools": SUBNETPOOL,
+    "routers": ROUTER,
 }

@@ -12,7 +12,7 @@ from kilonova_neighbours.network.app.work import Work, check_privileged, require
 from kilonova_neighbours.network.model.addresses import spans_of
 from kilonova_neighbours.network.model.records import ListQuery, Record
 from kilonova_neighbours.network.model.refusals import conflict, invalid_input, network_in_use
-from kilonova_neighbours.network.store import allocations, networks, ports, records
+from kilonova_neighbours.network.store import allocations, networks, ports, records, routers
 from kilonova_neighbours.network.store.kinds import NETWORK, RBAC_POLICY, SUBNET
 
 #: Ports that go with their network.
@@ -127,6 +127,12 @@ def update(work: Work, network_id: str, changes: Record) -> Record:
     check_privileged(work, "update_network", changes, _PRIVILEGED)
     if "shared" in changes and changes["shared"] != network["shared"]:
         _change_sharing(work, network, changes["shared"])
+    if changes.get("router:external") is False and routers.has_gateways(work.tx, network_id):
+        raise conflict(
+            "ExternalNetworkInUse",
+            f"External network {network_id} cannot be updated to be made non-external, since it has existing gateway "
+            "ports.",
+        )
     if changes.get("mtu") == 0:
         changes = {**changes, "mtu": work.settings.mtu}
     records.change(work.tx, NETWORK, network_id, changes, work.now)

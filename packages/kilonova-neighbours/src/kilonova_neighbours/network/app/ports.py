@@ -12,14 +12,15 @@ from kilonova_neighbours.network.app import quotas, security_groups
 from kilonova_neighbours.network.app.addressing import choose_addresses
 from kilonova_neighbours.network.app.work import Work, check_revision, require, require_seen, standard
 from kilonova_neighbours.network.model.addresses import random_mac
-from kilonova_neighbours.network.model.records import ListQuery, Record
+from kilonova_neighbours.network.model.records import ROUTER_GATEWAY, ROUTER_INTERFACE, ListQuery, Record
 from kilonova_neighbours.network.model.refusals import conflict, disallowed, mac_in_use, not_found
-from kilonova_neighbours.network.store import networks, ports, records
+from kilonova_neighbours.network.store import networks, ports, records, routers
 from kilonova_neighbours.network.store import security_groups as stored_groups
 from kilonova_neighbours.network.store.kinds import NETWORK, PORT
 
 #: What only admins and services may set, and what the network's owner may as well (neutron/conf/policies/port.py).
 _TRUSTED = ("binding:host_id", "binding:profile")
+_ROUTERS = (ROUTER_GATEWAY, ROUTER_INTERFACE)
 _NETWORK_OWNER = ("mac_address", "port_security_enabled", "allowed_address_pairs")
 
 
@@ -39,7 +40,7 @@ def create(work: Work, body: Record) -> Record:
     _check_port_security(port)
     port["fixed_ips"] = choose_addresses(work, {**port, "fixed_ips": []}, body.get("fixed_ips"))
     port["allowed_address_pairs"] = _pairs_with_macs(port["allowed_address_pairs"], port["mac_address"])
-    port.update(_binding(port))
+    port.update(binding(port))
     ports.add_port(work.tx, port)
     return port
 
@@ -116,13 +117,13 @@ def _pairs_with_macs(pairs: list[Record], mac: str) -> list[Record]:
     return [{"mac_address": pair.get("mac_address") or mac, "ip_address": pair["ip_address"]} for pair in pairs]
 
 
-def _binding(port: Record) -> Record:
-    """What follows from where the port is bound."""
+def binding(port: Record) -> Record:
+    """What follows from where the port is bound. A router's port is on every host, and is bound to none."""
     bound = bool(port["binding:host_id"])
     return {
         "binding:vif_type": "bridge" if bound else "unbound",
         "binding:vif_details": {"port_filter": True, "connectivity": "l2"} if bound else {},
-        "status": "ACTIVE" if bound and port["admin_state_up"] else "DOWN",
+        "status": "ACTIVE" if (bound or port["device_owner"] in _ROUTERS) and port["admin_state_up"] else "DOWN",
     }
 
 
@@ -141,6 +142,7 @@ def update(work: Work, port_id: str, changes: Record) -> Record:
     _check_update_policy(work, network, port, changes)
     check_revision(work, PORT, port)
     changes = {name: value for name, value in changes.items() if value is not None or name == "fixed_ips"}
+    _check_router_port(work, port, changes)
     if "mac_address" in changes and changes["mac_address"] != port["mac_address"]:
         _check_new_mac(work, port, changes["mac_address"])
     after = {**port, **changes}
@@ -154,7 +156,7 @@ def update(work: Work, port_id: str, changes: Record) -> Record:
         changes["fixed_ips"] = choose_addresses(work, {**after, "fixed_ips": port["fixed_ips"]}, changes["fixed_ips"])
     if "extra_dhcp_opts" in changes:
         changes["extra_dhcp_opts"] = _merged_options(port["extra_dhcp_opts"], changes["extra_dhcp_opts"])
-    changes |= _binding(after)
+    changes |= binding(after)
     ports.change_port(work.tx, port, changes, work.now)
     return require(work, PORT, port_id)
 
@@ -172,6 +174,19 @@ def _check_update_policy(work: Work, network: Record, port: Record, changes: Rec
         raise disallowed("update_port", "update_port:device_owner")
     if any("ip_address" in fixed for fixed in changes.get("fixed_ips") or ()):
         raise disallowed("update_port", "update_port:fixed_ips", "update_port:fixed_ips:ip_address")
+
+
+def _check_router_port(work: Work, port: Record, changes: Record) -> None:
+    """What a router's port is for says the router."""
+    names = ("device_id", "device_owner")
+    if any(name in changes and changes[name] != port[name] for name in names) and routers.router_of(
+        work.tx, port["id"]
+    ):
+        raise conflict(
+            "PortInUse",
+            f"Unable to complete operation on port {port['id']} for network {port['network_id']}. "
+            f"Port already has an attached device {port['device_id']}.",
+        )
 
 
 def _check_new_mac(work: Work, port: Record, mac: str) -> None:
@@ -199,4 +214,9 @@ def delete(work: Work, port_id: str) -> None:
     if not mine and not work.actor.owns(require(work, NETWORK, port["network_id"])):
         raise disallowed("delete_port")
     check_revision(work, PORT, port)
+    if routers.router_of(work.tx, port_id) is not None:
+        raise conflict(
+            "ServicePortInUse",
+            f"Port {port_id} cannot be deleted directly via the port API: has device owner {port['device_owner']}.",
+        )
     ports.remove_port(work.tx, port_id)

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from kilonova_neighbours.network.app import prefixes, quotas, security_groups
 from kilonova_neighbours.network.app.work import Work, check_revision, require, require_own, require_seen, standard
 from kilonova_neighbours.network.model import addresses
-from kilonova_neighbours.network.model.records import ListQuery, Record
+from kilonova_neighbours.network.model.records import ROUTER_INTERFACE, ListQuery, Record
 from kilonova_neighbours.network.model.refusals import (
     bad_request,
     conflict,
@@ -112,6 +112,8 @@ def _check_lists(work: Work, body: Record, version: int) -> None:
 def _address_present_ports(work: Work, subnet: Record) -> None:
     """A port that is there already takes part in a new subnet of automatic addresses."""
     for port in records.find_by(work.tx, PORT, "network_id", [subnet["network_id"]]):
+        if port["device_owner"] == ROUTER_INTERFACE:
+            continue
         address = addresses.eui64_address(subnet["cidr"], port["mac_address"])
         fixed = [*port["fixed_ips"], {"subnet_id": subnet["id"], "ip_address": address}]
         ports.change_port(work.tx, port, {"fixed_ips": fixed}, work.now)
@@ -175,7 +177,8 @@ def delete(work: Work, subnet_id: str) -> None:
         port = records.find(work.tx, PORT, port_id)
         if port is None:
             raise not_found("port", port_id)
-        if not automatic and port["device_owner"] != "network:dhcp":
+        owner = port["device_owner"]
+        if owner == ROUTER_INTERFACE or (not automatic and owner != "network:dhcp"):
             raise subnet_in_use(subnet_id)
         kept = [fixed for fixed in port["fixed_ips"] if fixed["subnet_id"] != subnet_id]
         ports.change_port(work.tx, port, {"fixed_ips": kept}, work.now)

@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+#: Whose ports are a router's (neutron_lib/constants.py): the one to the world, and those to its networks.
+ROUTER_GATEWAY, ROUTER_INTERFACE = "network:router_gateway", "network:router_interface"
+
 #: A resource with its public attribute names (``binding:host_id``) as keys.
 Record = dict[str, Any]
 

@@ -15,6 +15,7 @@ _NOT_FOUND: dict[str, tuple[str, str]] = {
     "security_group": ("SecurityGroupNotFound", "Security group {} does not exist"),
     "security_group_rule": ("SecurityGroupRuleNotFound", "Security group rule {} does not exist"),
     "rbac_policy": ("RbacPolicyNotFound", "RBAC policy of type network with ID {} not found"),
+    "router": ("RouterNotFound", "Router {} could not be found"),
     "agent": ("AgentNotFound", "Agent {} could not be found."),
     "quota": ("TenantQuotaNotFound", "Quota for tenant {} could not be found."),
 }
@@ -92,3 +93,7 @@ def stale_revision(singular: str, number: int) -> PreconditionFailed:
         f"Constrained to {number}, but current revision of the {singular} is another one.",
         kind="RevisionNumberConstraintFailed",
     )
+
+
+def bad_router_request(message: str) -> BadRequest:
+    return BadRequest(f"Bad router request: {message}.", kind="BadRequest")

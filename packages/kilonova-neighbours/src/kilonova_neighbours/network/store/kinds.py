@@ -129,4 +129,5 @@ SECURITY_GROUP_RULE = Kind(singular="security_group_rule", table=tables.security
 SUBNETPOOL = Kind(singular="subnetpool", table=tables.subnetpools)
 ADDRESS_SCOPE = Kind(singular="address_scope", table=tables.address_scopes)
 RBAC_POLICY = Kind(singular="rbac_policy", table=tables.rbac_policies)
-KINDS = (NETWORK, SUBNET, PORT, SECURITY_GROUP, SECURITY_GROUP_RULE, SUBNETPOOL, ADDRESS_SCOPE, RBAC_POLICY)
+ROUTER = Kind(singular="router", table=tables.routers)
+KINDS = (NETWORK, SUBNET, PORT, SECURITY_GROUP, SECURITY_GROUP_RULE, SUBNETPOOL, ADDRESS_SCOPE, RBAC_POLICY, ROUTER)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from kilonova_kit.database import Json
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, delete, false, func, insert, or_, select, true, update
 
 from kilonova_neighbours.network.model.records import Actor, ListQuery, Record
 from kilonova_neighbours.network.model.refusals import bad_request, not_found
@@ -80,7 +80,7 @@ def visible_to(kind: Kind, actor: Actor) -> ColumnElement[bool]:
     """Own, shared and external things; everything for those who are trusted."""
     if actor.is_trusted:
         return true()
-    own = kind.columns["project_id"] == actor.project_id
+    own = kind.columns["project_id"] == actor.project_id if actor.project_id else false()  # gateway ports are nobody's
     if kind is NETWORK:
         return or_(own, network_is_open_to(actor.project_id))
     if kind in (SUBNET, PORT):

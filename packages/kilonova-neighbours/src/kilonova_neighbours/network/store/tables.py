@@ -146,6 +146,27 @@ address_allocations = Table(
     PrimaryKeyConstraint("subnet_id", "address_key"),
 )
 
+routers = Table(
+    "routers",
+    metadata,
+    *_standard("routers"),
+    _text("name", nullable=False),
+    Column("admin_state_up", Boolean, nullable=False),
+    _text("status", 16, nullable=False),
+    Column("enable_snat", Boolean, nullable=False),
+    Column("routes", Json, nullable=False),
+    Column("availability_zone_hints", Json),
+)
+
+#: Which ports are a router's own. What a port says in device_id anybody may write; this only routers write.
+router_ports = Table(
+    "router_ports",
+    metadata,
+    _id("port_id", ForeignKey("ports.id", ondelete="CASCADE"), primary_key=True),
+    _id("router_id", ForeignKey("routers.id"), nullable=False, index=True),
+    _text("device_owner", 64, nullable=False),
+)
+
 security_groups = Table(
     "security_groups",
     metadata,
