@@ -48,6 +48,8 @@ _BODIES: Mapping[str, Any] = {
     "update_project": {"project": {"description": "changed"}},
     "update_credential": {"credential": {"blob": "changed"}},
     "create_application_credential": {"application_credential": {"name": "another"}},
+    "add_extraroutes": {"router": {"routes": []}},
+    "remove_extraroutes": {"router": {"routes": []}},
     "ec2_create_credential": {"tenant_id": _NOTHING},
 }
 
@@ -141,6 +143,7 @@ def _network_belongings(owner: Client) -> dict[str, str]:
     make("security-group-rules", security_group_id=group, direction="ingress", ethertype="IPv4")
     make("subnetpools", name="own", prefixes=["10.8.0.0/16"], default_prefixlen=24)
     make("address-scopes", name="own", ip_version=4)
+    make("routers", name="own")
     return made
 
 

@@ -147,7 +147,7 @@ def _neighbours(found: Found, guests_answer: bool) -> Sections:
             "ipv6_subnet_attributes": "true",
             "port_admin_state_change": "true",
             "port_security": _word("port-security" in found.network_extensions),
-            "floating_ips": _word(public_id),
+            "floating_ips": _word(public_id and found.floating_ips),
         },
         "validation": {
             "run_validation": _word(guests_answer),

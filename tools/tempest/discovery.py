@@ -49,6 +49,7 @@ class Found(msgspec.Struct, frozen=True):
     public_network: tuple[str, str]
     shared_network: str
     network_extensions: tuple[str, ...]
+    floating_ips: bool
     compute_version: str
     placement_version: str
 
@@ -98,6 +99,10 @@ class Asker:
         binary = {"Content-Type": "application/octet-stream"}
         self._send("PUT", f"{images}/{image_id}/file", content=data, headers=binary)
         return image_id
+
+    def make(self, service: str, path: str, body: Mapping[str, Any]) -> Any:
+        """What a service makes of a POST. Raises SystemExit for an error."""
+        return self._send("POST", self.endpoints[service] + path, json=body).json()
 
     def _send(self, method: str, url: str, **given: Any) -> httpx.Response:
         headers = self._headers | given.pop("headers", {})
@@ -151,11 +156,22 @@ def _hosts(asker: Asker) -> int:
     return sum(service["state"] == "up" and service["status"] == "enabled" for service in services) or 1
 
 
+def _public_network(asker: Asker, base: str, extensions: tuple[str, ...]) -> tuple[str, str]:
+    """Id and name of an external network; where there is none for routers to have, of a new one."""
+    found = asker.get("network", f"{base}/networks?router:external=True")["networks"]
+    if not found and "router" in extensions:
+        wanted = {"name": "public", "router:external": True}
+        found = [asker.make("network", f"{base}/networks", {"network": wanted})["network"]]
+        subnet = {"network_id": found[0]["id"], "cidr": "203.0.113.0/24", "ip_version": 4, "enable_dhcp": False}
+        asker.make("network", f"{base}/subnets", {"subnet": subnet})
+    return (found[0]["id"], found[0]["name"]) if found else ("", "")
+
+
 def discover(entry: CloudEntry) -> Found:
-    """Ask a cloud what it has. Uploads an image where there are fewer than two."""
+    """Ask a cloud what it has. Adds images where fewer than two are, and an external network if routers lack one."""
     asker = Asker(entry)
     network = "" if asker.endpoints["network"].endswith("/v2.0") else "/v2.0"
-    external = asker.get("network", f"{network}/networks?router:external=True")["networks"]
+    extensions = tuple(one["alias"] for one in asker.get("network", f"{network}/extensions")["extensions"])
     shared = asker.get("network", f"{network}/networks?shared=True")["networks"]
     return Found(
         entry=entry,
@@ -163,9 +179,10 @@ def discover(entry: CloudEntry) -> Found:
         images=_images(asker),
         flavors=_flavors(asker),
         hosts=_hosts(asker),
-        public_network=(external[0]["id"], external[0]["name"]) if external else ("", ""),
+        public_network=_public_network(asker, network, extensions),
         shared_network=shared[0]["name"] if shared else "",
-        network_extensions=tuple(one["alias"] for one in asker.get("network", f"{network}/extensions")["extensions"]),
+        network_extensions=extensions,
+        floating_ips="floatingips" in asker.try_get("network", f"{network}/floatingips"),
         compute_version=newest_version(asker.root("compute")),
         placement_version=newest_version(asker.root("placement")),
     )
