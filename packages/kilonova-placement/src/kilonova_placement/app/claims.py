@@ -96,11 +96,6 @@ async def listed(app: PlacementApp, owner: str, marker: str, limit: int) -> list
     return await app.database.read(lambda tx: claim_store.live_claims(tx, owner=owner, after=marker, limit=limit))
 
 
-async def of_consumer(app: PlacementApp, consumer: str) -> list[Claim]:
-    """The live claims of an owner, by its bare id."""
-    return await app.database.read(lambda tx: claim_store.live_claims(tx, consumer=consumer))
-
-
 async def usage(app: PlacementApp, project_id: str, user_id: str) -> dict[str, int]:
     """The sums of a project's live claims, per resource class."""
     return await app.database.read(lambda tx: claim_store.usage_of(tx, project_id, user_id))

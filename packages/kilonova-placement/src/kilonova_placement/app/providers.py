@@ -11,7 +11,6 @@ from kilonova_kit.errors import BadRequest, Conflict, NotFound
 from kilonova_placement.app.filters import ProviderFilter, matches
 from kilonova_placement.app.naming import register
 from kilonova_placement.app.placement import PlacementApp
-from kilonova_placement.model.claims import Claim
 from kilonova_placement.model.providers import (
     Provider,
     ProviderChange,
@@ -19,7 +18,6 @@ from kilonova_placement.model.providers import (
     ProviderUse,
 )
 from kilonova_placement.model.reports import changed, described
-from kilonova_placement.store import claims as claim_store
 from kilonova_placement.store import providers as provider_store
 from kilonova_placement.store.providers import Mark
 
@@ -138,14 +136,3 @@ async def root_of(app: PlacementApp, provider_id: str | None) -> str | None:
         return None
     found = await app.database.read(lambda tx: provider_store.find_provider(tx, provider_id))
     return found.root_id if found else provider_id
-
-
-async def with_claims(app: PlacementApp, provider_id: str) -> tuple[ProviderUse, list[Claim]]:
-    """A provider and the live claims on it. Raises NotFound."""
-    use = await get(app, provider_id)
-
-    def look(tx: Any) -> list[Claim]:
-        ids = provider_store.claims_on(tx, provider_id)
-        return list(claim_store.find_claims(tx, ids).values())
-
-    return use, await app.database.read(look)

@@ -146,12 +146,6 @@ def used_of(tx: Connection, provider_id: str) -> dict[str, int]:
     return {resource_class: int(amount) for _, resource_class, amount in rows}
 
 
-def claims_on(tx: Connection, provider_id: str) -> list[str]:
-    """The ids of the live claims on a provider."""
-    query = select(claim_amounts.c.claim_id).where(claim_amounts.c.provider_id == provider_id)
-    return list(tx.scalars(query.distinct().order_by(claim_amounts.c.claim_id)))
-
-
 def save_provider(tx: Connection, provider: Provider, mark: Mark) -> None:
     """Write a provider down, new (generation 1) or changed (its generation is already the next one)."""
     values = msgspec.to_builtins(provider)
