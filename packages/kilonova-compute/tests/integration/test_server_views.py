@@ -36,7 +36,7 @@ def _plain(value: Any, server_id: str) -> Any:
 async def server_id(world: World) -> str:
     """A server with something in every field."""
     hint = "4aa6a1f4-2f67-4b1e-8f6c-8d6a2c1e0a11"
-    image_id = world.images.add(hw_disk_bus="virtio", kernel_id="k", own_word="x")
+    image_id = world.images.add(hw_disk_bus="virtio", own_word="x")
     wanted = {
         "name": "web", "imageRef": image_id, "flavorRef": "1",
         "metadata": {"colour": "blue"}, "networks": [{"uuid": world.network.network_id}], "config_drive": True,

@@ -17,7 +17,7 @@ async def wish_for(context: Context) -> GuestWish:
     server = context.server
     network = context.services.network
     ports = await network.wirings(await network.ports_of(server), server.hostname)
-    flavor = server.flavor
+    flavor, properties = server.flavor, server.image.properties if server.image else {}
     return GuestWish(
         guest_id=server.id,
         name=server.name,
@@ -27,7 +27,9 @@ async def wish_for(context: Context) -> GuestWish:
         ports=_in_order(ports, server),
         metadata=metadata_of(server),
         config_drive=server.config_drive,
-        properties={**flavor.extra_specs, **(server.image.properties if server.image else {})},
+        nic_model=properties.get("hw_vif_model", "virtio").lower(),
+        machine=properties.get("hw_machine_type", "").lower(),
+        properties={**flavor.extra_specs, **properties},
     )
 
 
@@ -42,11 +44,12 @@ def _disks(context: Context) -> tuple[WishedDisk, ...]:
     flavor = server.flavor
     size = server.root_disk_gib if server.root_disk_gib is not None else flavor.disk
     source = image_source(context, server.image) if server.image else None
-    disks = [WishedDisk(name="root", size_gib=size, image=source, boot_index=0)]
+    bus = server.image.properties.get("hw_disk_bus", "virtio").lower() if server.image else "virtio"
+    disks = [WishedDisk(name="root", size_gib=size, image=source, bus=bus, boot_index=0)]
     if flavor.ephemeral:
-        disks.append(WishedDisk(name="ephemeral0", size_gib=flavor.ephemeral))
+        disks.append(WishedDisk(name="ephemeral0", size_gib=flavor.ephemeral, bus=bus))
     if flavor.swap:
-        disks.append(WishedDisk(name="swap", size_mib=flavor.swap))
+        disks.append(WishedDisk(name="swap", size_mib=flavor.swap, bus=bus))
     return tuple(disks)
 
 

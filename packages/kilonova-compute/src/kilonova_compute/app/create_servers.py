@@ -27,6 +27,7 @@ from kilonova_compute.external.image import snapshot_of
 from kilonova_compute.external.placement import Refused
 from kilonova_compute.model.actions import ActionRecord, Line, LineState, StepFault
 from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
+from kilonova_compute.model.requirements import CannotHonour, Requirements, amounts_of, requirements_of
 from kilonova_compute.model.servers import Fault, FlavorSnapshot, ImageSnapshot, Server, VmState, WantedNetwork
 from kilonova_compute.store import actions as action_store
 from kilonova_compute.store import requests as request_store
@@ -81,11 +82,14 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     check_metadata_count(wish.metadata, (await quotas.limits_of(compute, project_id)).metadata_items)
     wish = msgspec.structs.replace(wish, count_max=await _most_that_fit(compute, identity, wish, project_id))
     image = await _image(compute, identity, wish)
+    needs = needs_of(wish.flavor, image)
     networks, (groups, names) = await _networks(compute, identity, wish), await _groups(compute, identity, wish)
     _check_host(compute, wish)
     wish = msgspec.structs.replace(wish, networks=networks, security_groups=names)
+    if needs.config_drive:
+        wish = msgspec.structs.replace(wish, config_drive=True, config_drive_text="True")
     servers = _servers(compute, identity, wish, image, project_id)
-    requests = {server.id: _request(server, wish) for server in servers}
+    requests = {server.id: request_of(server, needs) for server in servers}
     await compute.cells.database.write(lambda tx: request_store.add(tx, list(requests.values()), compute.clock()))
     try:
         places = await compute.placement.claim({claim_id_of(one, 1): asked for one, asked in requests.items()})
@@ -139,6 +143,14 @@ async def _image(compute: Compute, identity: Identity, wish: CreateWish) -> Imag
         raise BadRequest("Flavor's memory is too small for requested image.")
     _check_disk(identity, image, flavor)
     return image
+
+
+def needs_of(flavor: FlavorSnapshot, image: ImageSnapshot | None) -> Requirements:
+    """What the extra specs and the image ask for. Raises BadRequest for what cannot be honoured."""
+    try:
+        return requirements_of(flavor.extra_specs, image.properties if image else {})
+    except CannotHonour as error:
+        raise BadRequest(str(error)) from error
 
 
 def _check_host(compute: Compute, wish: CreateWish) -> None:
@@ -295,19 +307,23 @@ def _zone_and_host(wish: CreateWish) -> tuple[str | None, str | None]:
     return zone or None, wish.host or host or None
 
 
-def _request(server: Server, wish: CreateWish) -> ServerRequest:
-    flavor = wish.flavor
+def request_of(server: Server, needs: Requirements) -> ServerRequest:
+    """The request of a server: the flavor's amounts, what its extra specs and the image ask for, and the place."""
+    flavor = server.flavor
     disk = flavor.disk + flavor.ephemeral + -(-flavor.swap // 1024)
-    amounts = {"VCPU": flavor.vcpus, "MEMORY_MB": flavor.ram, "DISK_GB": disk}
+    own = {"VCPU": flavor.vcpus, "MEMORY_MB": flavor.ram, "DISK_GB": disk}
     return ServerRequest(
         server_id=server.id,
         project_id=server.project_id,
         user_id=server.user_id,
-        resources={name: amount for name, amount in amounts.items() if amount},
+        resources=amounts_of(own, needs.resources),
         flavor=flavor.name,
+        required_traits=needs.required_traits,
+        forbidden_traits=needs.forbidden_traits,
         zone=server.wanted_zone or "",
         host=server.wanted_host or "",
         image_id=server.image.image_id if server.image else "",
+        image_traits=needs.image_traits,
     )
 
 

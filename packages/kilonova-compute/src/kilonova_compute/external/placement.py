@@ -125,7 +125,7 @@ def _request(asked: ServerRequest) -> Request:
         required_traits=asked.required_traits,
         forbidden_traits=asked.forbidden_traits,
         place=Place(zone=asked.zone, host=asked.host, cell=asked.cell, not_hosts=asked.not_hosts),
-        image=ImageNeeds(image_id=asked.image_id),
+        image=ImageNeeds(image_id=asked.image_id, traits=asked.image_traits),
     )
 
 

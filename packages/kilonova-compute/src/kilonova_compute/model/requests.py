@@ -22,6 +22,7 @@ class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     host: str = ""
     cell: str = ""
     image_id: str = ""
+    image_traits: tuple[str, ...] = ()
     not_hosts: tuple[str, ...] = ()
     version: int = 1
 

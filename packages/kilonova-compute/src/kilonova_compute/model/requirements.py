@@ -1,0 +1,129 @@
+"""What a flavor's extra specs and an image's properties ask for, as typed parts of a request.
+
+Every one that means something is honoured or refused by the table of ``known_requirements``; the rest passes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+import msgspec
+
+from kilonova_compute.model.known_requirements import RULES, Fate, Rule, Source
+
+_FALSE = frozenset({"f", "false", "off", "n", "no", "0"})
+_PLAIN_RESOURCES = frozenset({"VCPU", "MEMORY_MB", "DISK_GB"})
+_CUSTOM = re.compile(r"CUSTOM_[A-Z0-9_]+")
+_TRAIT = re.compile(r"[A-Z][A-Z0-9_]*")
+_AMOUNT = re.compile(r"\d{1,15}")
+_EVERY_HOST_RUNS = frozenset({"x86_64", "amd64", "i686", "i386"})
+
+
+class CannotHonour(ValueError):
+    """Something is asked for that cannot be had; the message names it, and says why."""
+
+
+class Requirements(msgspec.Struct, frozen=True, kw_only=True):
+    """``resources`` replace the flavor's own amounts, 0 removes one."""
+
+    resources: dict[str, int] = {}
+    required_traits: tuple[str, ...] = ()
+    forbidden_traits: tuple[str, ...] = ()
+    image_traits: tuple[str, ...] = ()
+    config_drive: bool = False
+
+
+def requirements_of(extra_specs: Mapping[str, str], properties: Mapping[str, str]) -> Requirements:
+    """Translate. Raises CannotHonour."""
+    resources: dict[str, int] = {}
+    traits: dict[str, set[str]] = {"required": set(), "forbidden": set(), "image": set()}
+    for name, value in extra_specs.items():
+        if not _is_honoured(Source.FLAVOR, name, value):
+            continue
+        kind, _, key = name.partition(":")
+        if kind == "resources":
+            resources[key] = _amount(name, key, value)
+        else:
+            traits[_wish_for_trait(name, value)].add(key)
+    for name, value in properties.items():
+        if _is_honoured(Source.IMAGE, name, value):
+            traits["image"].update(_image_trait(name, value))
+    if both := sorted(traits["forbidden"] & (traits["required"] | traits["image"])):
+        raise CannotHonour(f"The traits {', '.join(both)} are required and forbidden by the flavor and the image.")
+    return Requirements(
+        resources=resources,
+        required_traits=tuple(sorted(traits["required"])),
+        forbidden_traits=tuple(sorted(traits["forbidden"])),
+        image_traits=tuple(sorted(traits["image"])),
+        config_drive=properties.get("img_config_drive", "").lower() == "mandatory",
+    )
+
+
+def amounts_of(own: Mapping[str, int], overrides: Mapping[str, int]) -> dict[str, int]:
+    """What is claimed: the flavor's own amounts, or what replaces them; nothing of which there is none."""
+    return {name: amount for name, amount in {**own, **overrides}.items() if amount}
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], Rule], ...]:
+    """Each rule with the names it is for."""
+    return tuple((re.compile("(.+)".join(map(re.escape, re.split("<.+?>", rule.name)))), rule) for rule in RULES)
+
+
+@cache
+def rule_for(source: Source, name: str) -> Rule | None:
+    """The rule that decides; None for what is somebody's own."""
+    return next(
+        (rule for pattern, rule in _patterns() if rule.source is source and pattern.fullmatch(name)), None
+    )  # fmt: skip
+
+
+def _is_honoured(source: Source, name: str, value: str) -> bool:
+    """Whether it is to be translated. Raises CannotHonour when it, or its value, is refused."""
+    rule = rule_for(source, name)
+    if rule is None or rule.fate is Fate.HARMLESS:
+        return False
+    said = value.strip().lower()
+    passes = said in rule.passes or ("false" in rule.passes and said in _FALSE) or _is_machine(rule, said)
+    if rule.fate is Fate.HONOURED and rule.passes and not passes:
+        raise CannotHonour(f"The {source} {name}={value} cannot be honoured: it may be {', '.join(rule.passes)}.")
+    if rule.fate is Fate.REFUSED and not passes:
+        raise CannotHonour(f"The {source} {name}={value} cannot be honoured: {rule.why}.")
+    return rule.fate is Fate.HONOURED
+
+
+def _is_machine(rule: Rule, value: str) -> bool:
+    """A machine may be of a certain version: ``pc-i440fx-7.2``, ``pc-q35-7.2``."""
+    return rule.name == "hw_machine_type" and re.fullmatch(r"(pc|q35)(-[a-z0-9.-]+)?", value) is not None
+
+
+def _amount(name: str, resource_class: str, value: str) -> int:
+    if resource_class not in _PLAIN_RESOURCES and not _CUSTOM.fullmatch(resource_class):
+        raise CannotHonour(
+            f"The extra spec {name}={value} cannot be honoured: guests get VCPU, MEMORY_MB, DISK_GB, CUSTOM_…."
+        )
+    if not _AMOUNT.fullmatch(value.strip()):
+        raise CannotHonour(f"The extra spec {name}={value} cannot be honoured: it is no whole number.")
+    return int(value)
+
+
+def _wish_for_trait(name: str, value: str) -> str:
+    trait, said = name.partition(":")[2], value.strip().lower()
+    if said not in ("required", "forbidden") or not _TRAIT.fullmatch(trait):
+        raise CannotHonour(f"The extra spec {name}={value} cannot be honoured: a trait is 'required' or 'forbidden'.")
+    return said
+
+
+def _image_trait(name: str, value: str) -> list[str]:
+    """The traits that a host must have for this property."""
+    if name.startswith("trait:"):
+        trait = name.partition(":")[2]
+        if not _TRAIT.fullmatch(trait):
+            raise CannotHonour(f"The image property {name}={value} cannot be honoured: {trait} is no name of a trait.")
+        return [trait]
+    said = value.strip().lower()
+    if name in ("architecture", "hw_architecture") and said not in _EVERY_HOST_RUNS:
+        return [f"HW_ARCH_{said.upper()}"]
+    return []

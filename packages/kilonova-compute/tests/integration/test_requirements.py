@@ -1,0 +1,62 @@
+"""What a server's flavor and image ask for reaches placement and the host, or is refused while the client waits."""
+
+from typing import Any
+
+import msgspec
+from compute_world import World
+from kilonova_compute.store import requests as request_store
+
+
+async def specs(world: World, **given: str) -> None:
+    reply = await world.ask("admin", "POST", "/flavors/1/os-extra_specs", {"extra_specs": given}, "2.1")
+    assert reply.status == 200, reply.body
+
+
+def claims_asked_for(world: World) -> list[Any]:
+    """The requests that placement was asked to hold; noted from now on."""
+    asked: list[Any] = []
+    answer = world.placement.answer
+
+    def noting(method: str, path: list[str], query: dict[str, list[str]], body: Any) -> Any:
+        if method == "POST" and path[2:] == ["claims"]:
+            asked.append(body["request"])
+        return answer(method, path, query, body)
+
+    world.placement.answer = noting
+    return asked
+
+
+async def test_traits_and_amounts_are_claimed_and_written_down(world: World) -> None:
+    await specs(world, **{"trait:CUSTOM_A": "required", "trait:CUSTOM_B": "forbidden", "resources:CUSTOM_X": "2"})
+    await specs(world, **{"resources:DISK_GB": "0"})
+    image = world.images.add(**{"trait:CUSTOM_I": "required"})
+    asked = claims_asked_for(world)
+    server_id = await world.boot(imageRef=image)
+    (request,) = asked
+    assert request["resources"] == {"VCPU": 1, "MEMORY_MB": 128, "CUSTOM_X": 2}
+    assert (request["required_traits"], request["forbidden_traits"]) == (["CUSTOM_A"], ["CUSTOM_B"])
+    assert request["image"] == {"image_id": image, "traits": ["CUSTOM_I"]}
+    kept = await world.compute.cells.database.read(lambda tx: request_store.find(tx, server_id))
+    assert msgspec.to_builtins(kept)["image_traits"] == ("CUSTOM_I",)
+
+
+async def test_devices_are_as_the_image_says(world: World) -> None:
+    image = world.images.add(
+        hw_disk_bus="scsi", hw_vif_model="e1000", hw_machine_type="q35", img_config_drive="mandatory"
+    )
+    server_id = await world.boot(imageRef=image)
+    (wish,) = world.hosts.wishes(server_id)
+    assert (wish.disks[0].bus, wish.nic_model, wish.machine, wish.config_drive) == ("scsi", "e1000", "q35", True)
+    assert (await world.get("alice", f"/servers/{server_id}"))["server"]["config_drive"] == "True"
+
+
+async def test_what_cannot_be_honoured_is_a_400_and_nothing_is_claimed(world: World) -> None:
+    await specs(world, **{"hw:cpu_policy": "dedicated"})
+    wanted = {"name": "web", "imageRef": world.images.image_id, "flavorRef": "1"}
+    reply = await world.ask("alice", "POST", "/servers", {"server": wanted})
+    words = "The extra spec hw:cpu_policy=dedicated cannot be honoured: no host dedicates its cores to guests."
+    assert (reply.status, reply.json()["badRequest"]["message"]) == (400, words)
+    image = world.images.add(hw_firmware_type="uefi")
+    reply = await world.ask("alice", "POST", "/servers", {"server": {**wanted, "imageRef": image, "flavorRef": "2"}})
+    assert (reply.status, "hw_firmware_type=uefi" in reply.json()["badRequest"]["message"]) == (400, True)
+    assert (world.placement.live(), await world.servers()) == ([], [])
