@@ -60,12 +60,15 @@ def _word(truth: object) -> str:
     return "true" if truth else "false"
 
 
-def _isolated(found: Found) -> bool:
-    """Whether each test may have a network of its own: that takes routers."""
-    return "router" in found.network_extensions
+def _isolated(found: Found, guests_answer: bool) -> bool:
+    """Whether each test has a network of its own: that takes routers, and that nobody logs in to its guests.
+
+    A machine has routes only to shared networks (docs/decisions/0006), and there are no floating IPs.
+    """
+    return "router" in found.network_extensions and not guests_answer
 
 
-def _who(found: Found) -> Sections:
+def _who(found: Found, isolated: bool) -> Sections:
     auth = found.entry.auth
     return {
         "auth": {
@@ -74,7 +77,7 @@ def _who(found: Found) -> Sections:
             "admin_password": auth.password,
             "admin_project_name": auth.project_name,
             "admin_domain_name": "Default",
-            "create_isolated_networks": _word(_isolated(found)),
+            "create_isolated_networks": _word(isolated),
         },
         "identity": {
             "uri_v3": auth.auth_url,
@@ -97,7 +100,7 @@ def _who(found: Found) -> Sections:
     }
 
 
-def _compute(found: Found) -> Sections:
+def _compute(found: Found, isolated: bool) -> Sections:
     return {
         "compute": {
             "region": found.entry.region_name,
@@ -106,7 +109,7 @@ def _compute(found: Found) -> Sections:
             "flavor_ref": found.flavors[0],
             "flavor_ref_alt": found.flavors[-1],
             "min_compute_nodes": str(found.hosts),
-            "fixed_network_name": "" if _isolated(found) else found.shared_network,
+            "fixed_network_name": "" if isolated else found.shared_network,
             "build_timeout": "120",
             "build_interval": "1",
             "max_microversion": found.compute_version,
@@ -165,12 +168,13 @@ def _neighbours(found: Found, guests_answer: bool) -> Sections:
 def sections(found: Found, folder: Path, *, guests_answer: bool = False) -> Sections:
     """All of tempest.conf. ``guests_answer``: let Tempest log in to guests over SSH."""
     said = {"debug": "true", "log_file": str(folder / "tempest.log"), "use_stderr": "false"}
+    isolated = _isolated(found, guests_answer)
     locks = {"lock_path": str(folder / "lock")}
     return {
         "DEFAULT": said,
         "oslo_concurrency": locks,
-        **_who(found),
-        **_compute(found),
+        **_who(found, isolated),
+        **_compute(found, isolated),
         **_neighbours(found, guests_answer),
     }
 
