@@ -60,3 +60,12 @@ async def test_what_cannot_be_honoured_is_a_400_and_nothing_is_claimed(world: Wo
     reply = await world.ask("alice", "POST", "/servers", {"server": {**wanted, "imageRef": image, "flavorRef": "2"}})
     assert (reply.status, "hw_firmware_type=uefi" in reply.json()["badRequest"]["message"]) == (400, True)
     assert (world.placement.live(), await world.servers()) == ([], [])
+
+
+async def test_a_server_reads_its_request_back(world: World) -> None:
+    server_id = await world.boot(flavorRef="vcpus=1,ram=64,disk=2,trait:CUSTOM_A=required")
+    reply = await world.client.request("GET", f"/native/v1/servers/{server_id}/request", token="watcher")
+    assert reply.status == 200, reply.body
+    shown = reply.json()["request"]
+    assert (shown["resources"], shown["required_traits"]) == ({"VCPU": 1, "MEMORY_MB": 64, "DISK_GB": 2}, ["CUSTOM_A"])
+    assert shown["flavor"] == "vcpus=1,ram=64,disk=2,trait:CUSTOM_A=required"

@@ -17,7 +17,7 @@ _COMMANDS = {
     "host": ("kilonova.commands.host", "Let hosts join, and see them."),
     "driver": ("kilonova.commands.driver", "Name the drivers, and check one against the contract."),
     "settings": ("kilonova.commands.settings", "List what an operator may set."),
-    "explain": ("kilonova.commands.explain", "Tell the whole story of one server."),
+    "explain": ("kilonova.commands.explain", "Tell the story of one server, or whether a flavor fits, and why."),
 }
 
 

@@ -7,7 +7,7 @@ import re
 from kilonova_kit.http.faults import compute_faults
 from kilonova_kit.http.operations import Service
 
-from kilonova_compute.api import catalog_routes, for_hosts, server_routes
+from kilonova_compute.api import catalog_routes, for_hosts, requests, server_routes
 from kilonova_compute.api.changes import CHANGES
 from kilonova_compute.api.versions import MICROVERSIONS
 
@@ -24,7 +24,12 @@ SERVICE = Service(
     name="compute",
     prefix="/compute",
     base_path="/v2.1",
-    operations=(*server_routes.OPERATIONS, *catalog_routes.OPERATIONS, *for_hosts.OPERATIONS),
+    operations=(
+        *server_routes.OPERATIONS,
+        *catalog_routes.OPERATIONS,
+        *for_hosts.OPERATIONS,
+        *requests.OPERATIONS,
+    ),
     faults=compute_faults,
     microversions=MICROVERSIONS,
     changes=CHANGES,

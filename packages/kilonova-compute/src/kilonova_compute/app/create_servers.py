@@ -81,15 +81,16 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     _check_zone(compute, wish)
     check_metadata_count(wish.metadata, (await quotas.limits_of(compute, project_id)).metadata_items)
     wish = msgspec.structs.replace(wish, count_max=await _most_that_fit(compute, identity, wish, project_id))
-    image = await _image(compute, identity, wish)
+    image = await checked_image(compute, identity, wish)
     needs = needs_of(wish.flavor, image)
+    preset = preset_of(wish.flavor, image, needs)
     networks, (groups, names) = await _networks(compute, identity, wish), await _groups(compute, identity, wish)
     _check_host(compute, wish)
     wish = msgspec.structs.replace(wish, networks=networks, security_groups=names)
     if needs.config_drive:
         wish = msgspec.structs.replace(wish, config_drive=True, config_drive_text="True")
     servers = _servers(compute, identity, wish, image, project_id)
-    requests = {server.id: request_of(server, needs) for server in servers}
+    requests = {server.id: _request(server, preset) for server in servers}
     await compute.cells.database.write(lambda tx: request_store.add(tx, list(requests.values()), compute.clock()))
     try:
         places = await compute.placement.claim({claim_id_of(one, 1): asked for one, asked in requests.items()})
@@ -129,7 +130,8 @@ async def _most_that_fit(compute: Compute, identity: Identity, wish: CreateWish,
     return least
 
 
-async def _image(compute: Compute, identity: Identity, wish: CreateWish) -> ImageSnapshot | None:
+async def checked_image(compute: Compute, identity: Identity, wish: CreateWish) -> ImageSnapshot | None:
+    """The wish's image, if it has one, which fits its flavor. Raises BadRequest, Forbidden."""
     if wish.image_id is None:
         return None
     try:
@@ -307,23 +309,31 @@ def _zone_and_host(wish: CreateWish) -> tuple[str | None, str | None]:
     return zone or None, wish.host or host or None
 
 
-def request_of(server: Server, needs: Requirements) -> ServerRequest:
-    """The request of a server: the flavor's amounts, what its extra specs and the image ask for, and the place."""
-    flavor = server.flavor
+def preset_of(flavor: FlavorSnapshot, image: ImageSnapshot | None, needs: Requirements) -> ServerRequest:
+    """What any server of this flavor and image asks for, wherever."""
     disk = flavor.disk + flavor.ephemeral + -(-flavor.swap // 1024)
     own = {"VCPU": flavor.vcpus, "MEMORY_MB": flavor.ram, "DISK_GB": disk}
     return ServerRequest(
-        server_id=server.id,
-        project_id=server.project_id,
-        user_id=server.user_id,
+        server_id="",
+        project_id="",
+        user_id="",
         resources=amounts_of(own, needs.resources),
         flavor=flavor.name,
         required_traits=needs.required_traits,
         forbidden_traits=needs.forbidden_traits,
+        image_id=image.image_id if image else "",
+        image_traits=needs.image_traits,
+    )
+
+
+def _request(server: Server, preset: ServerRequest) -> ServerRequest:
+    return msgspec.structs.replace(
+        preset,
+        server_id=server.id,
+        project_id=server.project_id,
+        user_id=server.user_id,
         zone=server.wanted_zone or "",
         host=server.wanted_host or "",
-        image_id=server.image.image_id if server.image else "",
-        image_traits=needs.image_traits,
     )
 
 

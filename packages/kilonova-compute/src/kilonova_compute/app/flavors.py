@@ -42,6 +42,18 @@ async def find_flavor(compute: Compute, identity: Identity, flavor_ref: str) -> 
     return flavor.snapshot
 
 
+async def find_flavor_or_name(compute: Compute, identity: Identity, wanted: str) -> FlavorSnapshot:
+    """As ``find_flavor``; where there is no such id, the flavor of that name."""
+    try:
+        return await find_flavor(compute, identity, wanted)
+    except NotFound:
+        found = await compute.cells.database.read(store.all_flavors)
+        for flavor in found:
+            if flavor.name == wanted and (identity.is_admin or flavor.usable_by(identity.project_id)):
+                return flavor.snapshot
+        raise
+
+
 async def find(compute: Compute, identity: Identity, flavor_id: str) -> Flavor:
     """Raises NotFound, also for a flavor that the project may not use.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 
+import msgspec
 from kilonova_driver.types.inventory import Inventory as HostInventory
 from kilonova_kit.errors import Conflict, KilonovaError, NotFound
 from kilonova_placement.client import PlacementClient
@@ -17,6 +18,7 @@ from kilonova_placement.model.explanations import Refused as RefusedByPlacement
 from kilonova_placement.model.providers import Inventory, ProviderChange, ProviderReport
 from kilonova_placement.model.requests import ImageNeeds, Place, Request
 
+from kilonova_compute.model.explanations import Explanation
 from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
 
@@ -45,6 +47,11 @@ class PlacementService:
         except RefusedByPlacement as refused:
             raise Refused(f"No valid host was found. {refused}") from refused
         return {claim.claim_id: _place(claim) for claim in claims}
+
+    async def explain(self, request: ServerRequest, count: int) -> Explanation:
+        """What would become of so many alike now, names of hosts included. Raises BadRequest, Unavailable."""
+        found = await self._client.explain(_request(request), count)
+        return msgspec.convert(msgspec.to_builtins(found), Explanation)
 
     async def bind(self, claim_id: str) -> ClaimedPlace | None:
         """Make a held claim last; None when it is gone. Binding twice is binding once."""

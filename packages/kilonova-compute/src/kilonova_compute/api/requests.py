@@ -1,0 +1,96 @@
+"""Requests, natively: read back what a server asked for, and see why a request finds a host or none.
+
+The double slash: beside the versions of the public API, where nothing can collide with its URLs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kilonova_kit.errors import BadRequest, NotFound
+from kilonova_kit.http.operations import Call, NoQuery, Operation
+from kilonova_kit.http.policy import Policy, reader
+from msgspec import UNSET
+
+from kilonova_compute.api import policies
+from kilonova_compute.api.types.requests import ExplainAnswer, ExplainQuestion, RequestAnswer, RequestView
+from kilonova_compute.api.types.values import check_uuid
+from kilonova_compute.app import requests as app
+from kilonova_compute.app.compute import Compute
+from kilonova_compute.model.requests import ServerRequest
+
+
+async def show(call: Call[Compute, None, NoQuery]) -> RequestAnswer:
+    return RequestAnswer(request=_view(call, await app.find(call.app, call.identity, call.path["server_id"])))
+
+
+async def explain(call: Call[Compute, ExplainQuestion, NoQuery]) -> ExplainAnswer:
+    request = await _asked(call)
+    found = await app.explain(call.app, call.identity, request, call.body.count)
+    return ExplainAnswer(request=_view(call, request), explanation=found)
+
+
+async def _asked(call: Call[Compute, ExplainQuestion, NoQuery]) -> ServerRequest:
+    question = call.body
+    if (question.server is UNSET) is (question.flavor is UNSET):
+        raise BadRequest("Say either 'flavor' or 'server'.")
+    if question.server is not UNSET:
+        if (question.image, question.zone, question.host) != (UNSET, UNSET, UNSET):
+            raise BadRequest("With 'server' its own request is explained: leave out 'image', 'zone' and 'host'.")
+        return await app.find(call.app, call.identity, question.server)
+    if question.host is not UNSET:
+        call.enforce(policies.REQUESTED_DESTINATION)
+    try:
+        return await app.wished(
+            call.app,
+            call.identity,
+            flavor_ref=str(question.flavor),
+            image_id=check_uuid("image", question.image) if question.image is not UNSET else None,
+            zone=question.zone or "",
+            host=question.host or "",
+        )
+    except NotFound as error:
+        raise BadRequest(error.message) from error
+
+
+def _view(call: Call[Compute, Any, Any], request: ServerRequest) -> RequestView:
+    admin, shown = call.identity.is_admin, app.shown_to(call.identity, request)
+    return RequestView(
+        server_id=shown.server_id,
+        project_id=shown.project_id,
+        user_id=shown.user_id,
+        flavor=shown.flavor,
+        resources=shown.resources,
+        required_traits=shown.required_traits,
+        forbidden_traits=shown.forbidden_traits,
+        image_id=shown.image_id,
+        image_traits=shown.image_traits,
+        zone=shown.zone,
+        host=shown.host if admin else UNSET,
+        cell=shown.cell if admin else UNSET,
+        not_hosts=shown.not_hosts if admin else UNSET,
+        version=shown.version,
+    )
+
+
+OPERATIONS = (
+    Operation(
+        name="requests.show",
+        method="GET",
+        path="//native/v1/servers/{server_id}/request",
+        handler=show,
+        policy=Policy("kilonova:servers:request", reader),
+        returns=RequestAnswer,
+        summary="Read back what a server asked for.",
+    ),
+    Operation(
+        name="requests.explain",
+        method="POST",
+        path="//native/v1/explain",
+        handler=explain,
+        policy=Policy("kilonova:explain", reader),
+        takes=ExplainQuestion,
+        returns=ExplainAnswer,
+        summary="Explain why a request finds a host now, or finds none; nothing is claimed.",
+    ),
+)

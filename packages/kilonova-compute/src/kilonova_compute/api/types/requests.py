@@ -1,0 +1,58 @@
+"""Bodies of the native API of requests."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from kilonova_compute.model.explanations import Explanation
+
+_Word = Annotated[str, Meta(max_length=255)]
+
+
+class RequestView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server asks for. Amounts by resource class; hosts and cell are shown to administrators only."""
+
+    server_id: str
+    project_id: str
+    user_id: str
+    flavor: str
+    resources: dict[str, int]
+    required_traits: tuple[str, ...]
+    forbidden_traits: tuple[str, ...]
+    image_id: str
+    image_traits: tuple[str, ...]
+    zone: str
+    host: str | UnsetType = UNSET
+    cell: str | UnsetType = UNSET
+    not_hosts: tuple[str, ...] | UnsetType = UNSET
+    version: int
+
+
+class RequestAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """``{"request": ...}``."""
+
+    request: RequestView
+
+
+class ExplainQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A flavor (its id, its name, or one on demand) with what else a server would be asked for with; or a server.
+
+    With ``server`` its own request is explained as if it were made now.
+    """
+
+    flavor: Annotated[str, Meta(min_length=1, max_length=1024)] | UnsetType = UNSET
+    server: Annotated[str, Meta(min_length=1, max_length=255)] | UnsetType = UNSET
+    image: _Word | UnsetType = UNSET
+    zone: _Word | UnsetType = UNSET
+    host: _Word | UnsetType = UNSET
+    count: Annotated[int, Meta(ge=1, le=1000)] = 1
+
+
+class ExplainAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The request as it was understood, and what would become of it."""
+
+    request: RequestView
+    explanation: Explanation

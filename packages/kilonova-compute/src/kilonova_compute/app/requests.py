@@ -1,0 +1,49 @@
+"""What may be asked of requests: what a server asked for, and what would become of a request now."""
+
+from __future__ import annotations
+
+import msgspec
+from kilonova_kit.errors import NotFound
+from kilonova_kit.http.identity import Identity
+
+from kilonova_compute.app import create_servers, servers
+from kilonova_compute.app.compute import Compute
+from kilonova_compute.app.flavors import find_flavor_or_name
+from kilonova_compute.model.explanations import Explanation, without_hosts
+from kilonova_compute.model.requests import ServerRequest
+from kilonova_compute.store import requests as store
+
+
+async def find(compute: Compute, identity: Identity, server_id: str) -> ServerRequest:
+    """The request of a server that is not deleted. Raises NotFound, also for a stranger's."""
+    server = await servers.find(compute, identity, server_id)
+    request = await compute.cells.database.read(lambda tx: store.find(tx, server.id))
+    if request is None:
+        raise NotFound(f"The request of instance {server_id} could not be found.")
+    return request
+
+
+def shown_to(identity: Identity, request: ServerRequest) -> ServerRequest:
+    """The request as its owner may read it: where an administrator wanted the server stays with administrators."""
+    if identity.is_admin:
+        return request
+    return msgspec.structs.replace(request, host="", cell="", not_hosts=())
+
+
+async def wished(
+    compute: Compute, identity: Identity, *, flavor_ref: str, image_id: str | None, zone: str, host: str
+) -> ServerRequest:
+    """The request that a server of this flavor and image would make. Raises as creating it would."""
+    flavor = await find_flavor_or_name(compute, identity, flavor_ref)
+    wish = create_servers.CreateWish(name="", flavor=flavor, image_id=image_id)
+    image = await create_servers.checked_image(compute, identity, wish)
+    preset = create_servers.preset_of(flavor, image, create_servers.needs_of(flavor, image))
+    return msgspec.structs.replace(
+        preset, project_id=identity.project_id or "", user_id=identity.user_id, zone=zone, host=host
+    )
+
+
+async def explain(compute: Compute, identity: Identity, request: ServerRequest, count: int = 1) -> Explanation:
+    """What would become of so many alike now; nothing is claimed. Names of hosts are for administrators."""
+    explanation = await compute.placement.explain(request, count)
+    return explanation if identity.is_admin else without_hosts(explanation)

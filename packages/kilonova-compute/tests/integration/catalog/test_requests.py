@@ -1,0 +1,99 @@
+"""Requests, talked through: what a server asked for, and why one finds a host or none."""
+
+from typing import Any
+
+import pytest
+from kilonova_compute.model.flavors_on_demand import OnDemand
+from kilonova_compute.model.requests import ServerRequest
+from kilonova_compute.store import requests as request_store
+
+EXPLAIN = "//native/v1/explain"
+
+
+async def explained(cloud: Any, role: str = "admin", **question: Any) -> dict[str, Any]:
+    reply = await cloud.ask("POST", EXPLAIN, question, role=role)
+    assert reply.status == 200, reply.body
+    return reply.json()
+
+
+async def refused(cloud: Any, role: str = "member", **question: Any) -> tuple[int, str]:
+    reply = await cloud.ask("POST", EXPLAIN, question, role=role)
+    (error,) = reply.json().values()
+    return reply.status, error["message"]
+
+
+@pytest.fixture
+async def kept(cloud: Any) -> str:
+    """A server of the member's, asked for by an administrator on a certain host; its id."""
+    server = await cloud.add_server(1)
+    request = ServerRequest(
+        server_id=server.id, project_id="home", user_id="u", resources={"VCPU": 2}, flavor="m1.tiny", host="alpha"
+    )  # fmt: skip
+    await cloud.compute.cells.database.write(lambda tx: request_store.add(tx, [request], 1.0))
+    return str(server.id)
+
+
+async def test_a_request_is_read_back_and_names_hosts_to_administrators_only(cloud: Any, kept: str) -> None:
+    path = f"//native/v1/servers/{kept}/request"
+    shown = (await cloud.get(path))["request"]
+    assert (shown["resources"], shown["flavor"], shown["host"]) == ({"VCPU": 2}, "m1.tiny", "alpha")
+    for role in ("member", "reader"):
+        shown = (await cloud.get(path, role=role))["request"]
+        assert shown["resources"] == {"VCPU": 2}
+        assert not {"host", "cell", "not_hosts"} & shown.keys()
+    assert (await cloud.ask("GET", path, role="stranger")).status == 404
+    assert (await cloud.ask("GET", path, role=None)).status == 401
+
+
+async def test_a_server_without_a_request_says_so(cloud: Any) -> None:
+    server = await cloud.add_server(2)
+    assert (await cloud.ask("GET", f"//native/v1/servers/{server.id}/request")).status == 404
+
+
+async def test_what_fits_nowhere_names_each_constraint_and_the_nearest_miss(cloud: Any) -> None:
+    await cloud.add_host("alpha", 1)
+    await cloud.add_host("beta", 2, "cell2")
+    found = await explained(cloud, flavor="vcpus=1,ram=9000,disk=1")
+    assert found["request"]["resources"] == {"VCPU": 1, "MEMORY_MB": 9000, "DISK_GB": 1}
+    explanation = found["explanation"]
+    assert (explanation["hosts"], explanation["fits"], explanation["winner"]) == (2, 0, None)
+    (short,) = [one for one in explanation["constraints"] if one["removed"]]
+    assert (short["removed"], short["left"]) == (2, 0)
+    assert "1320 MB" in short["nearest"]
+    assert short["nearest_host"] in ("alpha", "beta")
+    own = (await explained(cloud, "reader", flavor="vcpus=1,ram=9000"))["explanation"]
+    (seen,) = [one for one in own["constraints"] if one["removed"]]
+    assert (seen["nearest"], seen["nearest_host"]) == (short["nearest"], "")
+
+
+async def test_what_fits_shows_the_winners_weights_and_its_name_to_administrators(cloud: Any) -> None:
+    await cloud.add_host("alpha", 1)
+    for flavor in ("1", "m1.tiny"):
+        winner = (await explained(cloud, flavor=flavor, count=3))["explanation"]["winner"]
+        assert (winner["host"], winner["cell"]) == ("alpha", "cell1")
+        assert winner["weights"]
+    found = (await explained(cloud, "member", flavor="m1.tiny"))["explanation"]
+    assert (found["fits"], found["winner"]["host"], found["winner"]["cell"]) == (1, "", "")
+
+
+async def test_a_servers_own_request_is_explained_as_if_it_were_made_now(cloud: Any, kept: str) -> None:
+    await cloud.add_host("beta", 1)
+    found = await explained(cloud, "member", server=kept)
+    assert (found["request"]["server_id"], found["explanation"]["fits"]) == (kept, 0)
+    assert [one["constraint"] for one in found["explanation"]["constraints"] if one["removed"]] == ["host"]
+    assert (await cloud.ask("POST", EXPLAIN, {"server": kept}, role="stranger")).status == 404
+
+
+async def test_questions_that_make_no_sense_are_refused(cloud: Any, kept: str) -> None:
+    assert await refused(cloud) == (400, "Say either 'flavor' or 'server'.")
+    assert (await refused(cloud, flavor="1", server=kept))[0] == 400
+    assert (await refused(cloud, server=kept, zone="nova"))[0] == 400
+    assert (await refused(cloud, flavor="1", host="alpha"))[0] == 403
+    assert (await refused(cloud, flavor="1", count=0))[0] == 400
+    assert await refused(cloud, flavor="none") == (400, "Flavor none could not be found.")
+    assert (await refused(cloud, flavor="vcpus=1"))[0] == 400
+    assert (await refused(cloud, flavor="1", colour="red"))[0] == 400
+    cloud.compute.flavors_on_demand = {"*": OnDemand(allowed=False)}
+    assert (await refused(cloud, flavor="vcpus=1,ram=64"))[0] == 403
+    await cloud.ask("POST", "/flavors/1/os-extra_specs", {"extra_specs": {"hw:numa_nodes": "2"}})
+    assert "hw:numa_nodes=2 cannot be honoured" in (await refused(cloud, flavor="1"))[1]
