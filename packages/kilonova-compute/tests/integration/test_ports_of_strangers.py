@@ -48,12 +48,14 @@ async def test_a_bound_port_that_is_pointed_at_a_strangers_server_is_not_wired_t
     reconcile = PortWirings(world.compute)
     await reconcile()
     own = next(port for port in world.network.ports.values() if port["device_id"] == server_id)
+    told = list(world.hosts.wired)
+    assert [server for server, _ in told] == [server_id]  # a new controller tells every host once
     _planted(world, server_id, host.name)
     await reconcile()
-    assert world.hosts.wired == []
+    assert world.hosts.wired == told
     own["admin_state_up"] = False
     await reconcile()
-    ((_, told),) = world.hosts.wired
+    (_, (_, told)) = world.hosts.wired
     assert [port.port_id for port in told] == [own["id"]]
 
 

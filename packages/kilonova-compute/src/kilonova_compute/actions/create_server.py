@@ -73,14 +73,15 @@ async def release_claim(context: Context) -> Outcome:
 async def bind_ports(context: Context) -> Outcome:
     """Make the ports that are asked for, and bind the given ones; those that exist already are taken as they are."""
     server, network = context.server, context.services.network
-    existing = await network.ports_of(server)
+    existing = [] if context.first_try else await network.ports_of(server)
     ports: list[Port] = []
     for number, wanted in enumerate(server.networks):
         made = next((port for port in existing if _answers(port, wanted, number)), None)
         ports.append(made or await _make_port(context, wanted, number))
     addresses = await network.addresses(ports)
     return Outcome(
-        change=lambda server: msgspec.structs.replace(server, addresses=addresses, task_state=TaskState.SPAWNING)
+        result={"ports": msgspec.to_builtins(ports)},
+        change=lambda server: msgspec.structs.replace(server, addresses=addresses, task_state=TaskState.SPAWNING),
     )
 
 
@@ -143,7 +144,8 @@ async def let_go_of_ports(context: Context) -> None:
 
 
 async def build_guest(context: Context) -> HostStep:
-    return EnsureGuest(wish=await wish_for(context), power="on")
+    ports = msgspec.convert(context.results["bind_ports"]["ports"], list[Port])
+    return EnsureGuest(wish=await wish_for(context, ports), power="on")
 
 
 async def remove_guest(context: Context) -> HostStep:

@@ -24,6 +24,7 @@ from kilonova_kit.metrics import counter
 from kilonova_messages.reports import Receipt
 from kilonova_messages.steps import StepReport, StepRequest
 
+from kilonova_compute.actions import states
 from kilonova_compute.actions.steps import Action, Context, NotYet, Outcome, ServerChange, Services, Step, StepFailed
 from kilonova_compute.agents.requests import HostLink
 from kilonova_compute.cells.cells import Cell, Cells
@@ -86,15 +87,19 @@ class Engine:
     def action(self, verb: str) -> Action:
         return self._actions[verb]
 
-    def wake(self, cell: Cell, action_id: str) -> None:
-        """Drive an action soon; one that is being driven is driven once more. Nothing after ``close``."""
+    def wake(self, cell: Cell, action_id: str, journal: Journal | None = None) -> None:
+        """Drive an action soon; one that is being driven is driven once more.
+
+        ``journal`` is what is known of an action that this engine holds already: it need not be read again. Nothing is
+        driven after ``close``.
+        """
         if self._closed:
             return
         if action_id in self._driven:
             self._again.add(action_id)
             return
         self._driven.add(action_id)
-        task = asyncio.create_task(self._drive_safely(cell, action_id))
+        task = asyncio.create_task(self._drive_safely(cell, action_id, journal))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -110,9 +115,9 @@ class Engine:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _drive_safely(self, cell: Cell, action_id: str) -> None:
+    async def _drive_safely(self, cell: Cell, action_id: str, journal: Journal | None) -> None:
         try:
-            await self.drive(cell, action_id)
+            await self.drive(cell, action_id, journal)
         except LostAction:
             log.info("action %s is driven by another worker", action_id)
         except Unavailable as error:
@@ -125,10 +130,13 @@ class Engine:
                 self._again.discard(action_id)
                 self.wake(cell, action_id)
 
-    async def drive(self, cell: Cell, action_id: str) -> None:
+    async def drive(self, cell: Cell, action_id: str, journal: Journal | None = None) -> None:
         """Move an action on until it is closed, or waits for a host or for a time."""
-        now = self._services.clock()
-        journal = await cell.database.write(lambda tx: store.take(tx, action_id, self.holder, now, now + HOLD_SECONDS))
+        if journal is None:
+            now = self._services.clock()
+            journal = await cell.database.write(
+                lambda tx: store.take(tx, action_id, self.holder, now, now + HOLD_SECONDS)
+            )
         if journal is None:
             return
         action = journal.action
@@ -144,28 +152,36 @@ class Engine:
 
     async def step_reported(self, cell: Cell, host_id: str, report: StepReport) -> Receipt:
         """Write a host's report down, if it is the host's to say and as new as the question."""
-        refused = await cell.database.write(lambda tx: self._write_report(tx, host_id, report))
+        refused, journal = await cell.database.write(lambda tx: self._write_report(tx, host_id, report))
         if refused:
             log.info("report %s of host %s is %s", report.operation_id, host_id, refused)
             return Receipt(refused=refused)
-        if report.state != "working" and not (report.error and report.error.retryable):
-            self.wake(cell, report.action_id)  # what may pass by itself is asked again after the usual silence
+        if _ends(report):
+            self.wake(cell, report.action_id, journal)
         return Receipt()
 
-    def _write_report(self, tx: Any, host_id: str, report: StepReport) -> str:
+    def _write_report(self, tx: Any, host_id: str, report: StepReport) -> tuple[str, Journal | None]:
+        """Why it is refused; else the journal, where this engine may go on with it at once."""
         journal = store.read(tx, report.action_id)
         if journal is None or not journal.action.state.open:
-            return "unknown"
+            return "unknown", None
         line = next((one for one in journal.lines if one.operation_id == report.operation_id), None)
         if line is None or line.state not in (LineState.BEGUN, LineState.UNDOING):
-            return "stale" if line is None else ""
+            return ("stale" if line is None else ""), None
         if line.host_id != host_id or report.server_id != journal.action.server_id:
-            return "not_yours"
+            return "not_yours", None
         if report.generation != line.generation:
-            return "stale"
-        if report.state != "working":
-            store.write_line(tx, report.action_id, self._reported_line(journal.action, line, report))
-        return ""
+            return "stale", None
+        if report.state == "working":
+            return "", None
+        reported = self._reported_line(journal.action, line, report)
+        store.write_line(tx, report.action_id, reported)
+        if not _ends(report) or report.action_id in self._driven:
+            return "", None
+        lines = store.merged(journal.lines, [reported], journal.action.attempt)
+        now = self._services.clock()
+        known = msgspec.structs.replace(journal, lines=lines)
+        return "", store.take_over(tx, known, self.holder, now, now + HOLD_SECONDS)
 
     def _reported_line(self, action: ActionRecord, line: Line, report: StepReport) -> Line:
         """The line as the report leaves it: done or undone, failed, or to be asked again."""
@@ -187,13 +203,26 @@ class Engine:
 _ELSEWHERE = frozenset({"no_resources", "internal", "network", "image", "disk_full", "transient", "host_down", "late"})
 
 
+def _ends(report: StepReport) -> bool:
+    """Whether the step is over; what may pass by itself is asked again after the usual silence."""
+    return report.state != "working" and not (report.error and report.error.retryable)
+
+
 class _Drive:
-    """One worker's way through one action."""
+    """One worker's way through one action.
+
+    The end of a step is written together with the begin of the next one, in ``_write``: until then it is pending, and a
+    crash before it repeats the step.
+    """
 
     def __init__(self, engine: Engine, cell: Cell, journal: Journal) -> None:
         self._engine, self._cell, self._journal = engine, cell, journal
         self._definition = engine.action(journal.action.verb)
         self._services = engine._services
+        self._pending_lines: list[Line] = []
+        self._pending_changes: list[ServerChange] = []
+        #: Steps that were begun before this worker came: they may be half done.
+        self._found_begun = frozenset(line.step for line in journal.lines)
 
     async def run(self) -> None:
         while (move := self._next()) is not None:
@@ -226,8 +255,7 @@ class _Drive:
 
     async def _do(self, step: Step) -> bool:
         line = self._line(step)
-        context = self._context()
-        if step.skip is not None and step.skip(context):
+        if step.skip is not None and step.skip(self._context(line)):
             return await self._end(line, LineState.DONE)
         if step.on_host is not None:
             if self._late(line, step.within):
@@ -253,7 +281,7 @@ class _Drive:
     async def _run(self, do: Any, step: Step, line: Line, good: LineState) -> bool:
         """Run a function of the controller; a passing fault pauses the action, any other ends the step."""
         try:
-            outcome: Outcome | None = await asyncio.wait_for(do(self._context()), HOLD_SECONDS / 2)
+            outcome: Outcome | None = await asyncio.wait_for(do(self._context(line)), HOLD_SECONDS / 2)
         except StepFailed as failed:
             return await self._failed(line, good, failed.fault)
         except (NotYet, Unavailable, TimeoutError) as passing:
@@ -299,7 +327,7 @@ class _Drive:
             return await self._end(line, LineState.FAILED, fault=fault)
         asked = await self._asked(line, state, host_id)
         try:
-            host_step = await make(self._context())
+            host_step = await make(self._context(asked))
         except (Unavailable, NotYet) as passing:
             return await self._pause(asked, state, str(passing))
         except StepFailed as failed:
@@ -351,8 +379,19 @@ class _Drive:
         )
         if state is LineState.FAILED and fault is not None:
             log.info("step %s failed: %s", line.step, fault.message)
-        await self._write([ended], keep=True, change=change)
+        self._note(ended, change)
         return True
+
+    def _note(self, ended: Line, change: ServerChange | None) -> None:
+        """Know it now, write it with the next thing that is written."""
+        journal = self._journal
+        self._pending_lines.append(ended)
+        server = journal.server
+        if change is not None and server is not None:
+            self._pending_changes.append(change)
+            server = change(server)
+        lines = store.merged(journal.lines, [ended], journal.action.attempt)
+        self._journal = msgspec.structs.replace(journal, lines=lines, server=server)
 
     async def _finish(self) -> None:
         finished = self._definition.finished
@@ -451,11 +490,16 @@ class _Drive:
         waits = line.result.get("waits")
         return f"step {step.name} was not done within {step.within:.0f} seconds" + (f": {waits}" if waits else "")
 
-    def _context(self) -> Context:
+    def _context(self, line: Line) -> Context:
         server = self._journal.server
         assert server is not None
-        results = {line.step: line.result for line in self._journal.lines}
-        return Context(server=server, action=self._journal.action, results=results, services=self._services)
+        return Context(
+            server=server,
+            action=self._journal.action,
+            results={known.step: known.result for known in self._journal.lines},
+            services=self._services,
+            first_try=line.tries == 0 and line.step not in self._found_begun,
+        )
 
     async def _write(
         self,
@@ -468,10 +512,16 @@ class _Drive:
     ) -> None:
         now = self._services.clock()
         record = msgspec.structs.replace(action or self._journal.action, updated_at=now, wake_at=now + wake_in)
+        written = [*self._pending_lines, *lines]
+        changes = [*self._pending_changes, *([change] if change else [])]
+        whole = states.in_turn(changes) if changes else None
+        self._pending_lines, self._pending_changes = [], []
         self._journal = await self._cell.database.write(
-            lambda tx: store.advance(tx, record, lines, change, keep=keep, held_until=now + HOLD_SECONDS)
+            lambda tx: store.advance(
+                tx, self._journal, record, written, whole, keep=keep, held_until=now + HOLD_SECONDS
+            )
         )
-        if change is not None:
+        if whole is not None:
             self._engine._announce(self._cell)
 
 

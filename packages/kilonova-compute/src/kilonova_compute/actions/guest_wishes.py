@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 from kilonova_messages.wishes import GuestMetadata, GuestWish, ImageSource, PortWiring, WishedDisk
 
 from kilonova_compute.actions.steps import Context, StepFailed
+from kilonova_compute.external.network import Port
 from kilonova_compute.model.servers import ImageSnapshot, Server
 
 _FORMATS = {"raw": "raw", "qcow2": "qcow2", "ami": "raw", "aki": "raw", "ari": "raw", "iso": "raw"}
 
 
-async def wish_for(context: Context) -> GuestWish:
-    """The whole wish for the server's guest on its present host. Raises StepFailed, Unavailable."""
+async def wish_for(context: Context, known_ports: Sequence[Port] | None = None) -> GuestWish:
+    """The whole wish for the server's guest on its present host. Raises StepFailed, Unavailable.
+
+    ``known_ports`` are the server's, where the action has just made them. What changes about them afterwards reaches
+    the host by the reconciler of wirings.
+    """
     server = context.server
     network = context.services.network
-    ports = await network.wirings(await network.ports_of(server), server.hostname)
+    found = await network.ports_of(server) if known_ports is None else known_ports
+    ports = await network.wirings(found, server.hostname)
     flavor, properties = server.flavor, server.image.properties if server.image else {}
     return GuestWish(
         guest_id=server.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from kilonova_kit.clock import system_clock
@@ -56,9 +56,13 @@ def power_reported(server: Server, power: str) -> Server:
     return msgspec.structs.replace(server, power=POWER_OF_GUEST.get(power, server.power))
 
 
-def both(first: ServerChange, second: ServerChange) -> ServerChange:
+def in_turn(changes: Sequence[ServerChange]) -> ServerChange:
+    """One change after the other."""
+
     def change(server: Server) -> Server:
-        return second(first(server))
+        for one in changes:
+            server = one(server)
+        return server
 
     return change
 

@@ -53,12 +53,16 @@ class Services:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a step sees. ``results`` are those of the steps before it, by name, in the present attempt."""
+    """What a step sees. ``results`` are those of the steps before it, by name, in the present attempt.
+
+    ``first_try`` is true only where nothing of the step can have been done before: it need not look for it.
+    """
 
     server: Server
     action: ActionRecord
     results: Mapping[str, Mapping[str, Any]]
     services: Services
+    first_try: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ from kilonova_compute.model.servers import Fault, FlavorSnapshot, ImageSnapshot,
 from kilonova_compute.store import actions as action_store
 from kilonova_compute.store import requests as request_store
 from kilonova_compute.store import servers as store
+from kilonova_compute.store.actions import Journal
 
 _GIB = 1024**3
 
@@ -364,8 +365,8 @@ async def _write(
     for name, pairs in by_cell.items():
         cell = compute.cells.get(name)
         await cell.database.write(partial(_write_all, compute=compute, pairs=pairs))
-        for _, record in pairs:
-            compute.engine.wake(cell, record.id)
+        for server, record in pairs:
+            compute.engine.wake(cell, record.id, Journal(action=record, lines=(), server=server))
         await compute.announced(cell)
 
 

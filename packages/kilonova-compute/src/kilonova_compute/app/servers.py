@@ -25,7 +25,7 @@ from kilonova_compute.model.servers import Server, TaskState, VmState
 from kilonova_compute.store import actions as action_store
 from kilonova_compute.store import index as index_store
 from kilonova_compute.store import servers as store
-from kilonova_compute.store.actions import ServerBusy
+from kilonova_compute.store.actions import Journal, ServerBusy
 
 log = logging.getLogger(__name__)
 
@@ -197,17 +197,18 @@ _PUBLIC_VERBS = {"reboot_hard": "reboot"}
 async def _open(compute: Compute, cell: Cell, record: ActionRecord, begin: Callable[[Server], Server]) -> None:
     held_until = compute.clock() + 60.0
 
-    def write(tx: Connection) -> None:
-        store.change(tx, record.server_id, begin)
+    def write(tx: Connection) -> Server | None:
+        server = store.change(tx, record.server_id, begin)
         try:
             action_store.open_action(tx, record, holder=compute.engine.holder, held_until=held_until)
         except ServerBusy as busy:
             raise Conflict(
                 f"Cannot '{record.verb}' instance {record.server_id} while action '{busy.verb}' is running"
             ) from busy
+        return server
 
-    await cell.database.write(write)
-    compute.engine.wake(cell, record.id)
+    server = await cell.database.write(write)
+    compute.engine.wake(cell, record.id, Journal(action=record, lines=(), server=server))
     await compute.announced(cell)
 
 

@@ -7,6 +7,7 @@ for a moment, until ``forget`` (the network service said that something changed)
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -62,17 +63,21 @@ class NetworkService:
     def __init__(self, client: ServiceClient, clock: Clock = system_clock) -> None:
         self._client, self._clock = client, clock
         self._known: _Known = {}
-        #: The addresses of each security group's members.
-        self._known_members: _Known = {}
+        #: What a token may see of the networks, by token and id.
+        self._visible: _Known = {}
+        #: Of each security group: until when its members are remembered, as of which change of ports, and they.
+        self._known_members: dict[str, tuple[float, int, tuple[str, ...]]] = {}
+        self._asked_members: dict[str, asyncio.Task[tuple[str, ...]]] = {}
+        self._port_changes = 0
 
     def forget(self, what: str = "") -> None:
         """Something changed over there: ask anew. Ports come and go with every server, and concern only members.
 
         The memory is exchanged, not cleared: an answer that is on its way was asked too early, and goes into the old.
         """
-        self._known_members = {}
+        self._port_changes += 1
         if what != "ports":
-            self._known = {}
+            self._known, self._known_members, self._visible = {}, {}, {}
 
     async def _list(self, resource: str, query: Mapping[str, Any], token: str | None = None) -> list[dict[str, Any]]:
         reply = await self._client.request("GET", f"/v2.0/{resource}", query=query, token=token)
@@ -104,7 +109,15 @@ class NetworkService:
         return [network for network in (own or shared) if not network.get("router:external")]
 
     async def networks(self, token: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        return {network["id"]: network for network in await self._list("networks", {"id": list(ids)}, token)}
+        """The networks with these ids that the token may see."""
+        now, memory = self._clock(), self._visible
+        fresh = {one: known for one in ids if (known := _fresh(memory, (token, one), now))}
+        missing = [one for one in dict.fromkeys(ids) if one not in fresh]
+        if missing:
+            for network in await self._list("networks", {"id": missing}, token):
+                memory[token, network["id"]] = (now + _REMEMBER_SECONDS, network)
+                fresh[network["id"]] = network
+        return fresh
 
     async def port(self, port_id: str, token: str | None = None) -> Port | None:
         reply = await self._client.request("GET", f"/v2.0/ports/{port_id}", token=token)
@@ -174,31 +187,53 @@ class NetworkService:
 
     # --- wiring
 
-    async def wirings(self, ports: Sequence[Port], hostname: str = "") -> tuple[PortWiring, ...]:
-        """Everything a host needs to wire these ports, remote groups resolved to addresses."""
+    async def wirings(
+        self, ports: Sequence[Port], hostname: str = "", *, exact: bool = False
+    ) -> tuple[PortWiring, ...]:
+        """Everything a host needs to wire these ports, remote groups resolved to addresses.
+
+        ``exact``: with the members that groups have now, not a moment ago; the reconciler of wirings asks so, and
+        mends what a quick answer missed.
+        """
         networks = await self._remembered("networks", (port.network_id for port in ports))
         subnet_ids = (one for network in networks.values() for one in network.get("subnets", ()))
         subnets = await self._remembered("subnets", subnet_ids)
         groups = await self._remembered("security-groups", (one for port in ports for one in port.security_groups))
-        members = await self._members(groups.values())
+        members = {group: await self._members(group, exact) for group in _remote_groups(groups.values())}
         return tuple(
             _wiring(port, networks.get(port.network_id, {}), subnets, groups, members, hostname) for port in ports
         )
 
-    async def _members(self, groups: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-        """The addresses of each security group that some rule names as its remote group."""
-        rules = (rule for group in groups for rule in group.get("security_group_rules", ()))
-        remote = {rule["remote_group_id"] for rule in rules if rule.get("remote_group_id")}
-        found = dict[str, tuple[str, ...]]()
-        for group in sorted(remote):
-            memory = self._known_members
-            until, known = memory.get(("members", group), (0.0, {}))
-            if until <= self._clock():
-                ports = await self._list("ports", {"security_groups": group, "fields": ["fixed_ips"]})
-                known = {"addresses": sorted(ip["ip_address"] for port in ports for ip in port["fixed_ips"])}
-                memory["members", group] = (self._clock() + _REMEMBER_SECONDS, known)
-            found[group] = tuple(_as_cidr(address) for address in known["addresses"])
+    async def _members(self, group: str, exact: bool) -> tuple[str, ...]:
+        """The addresses in a security group. Many who want to know at the same time ask once."""
+        until, as_of, members = self._known_members.get(group, (0.0, -1, ()))
+        if until > self._clock() and (not exact or as_of == self._port_changes):
+            return members
+        if (asked := self._asked_members.get(group)) is None or exact:
+            asked = asyncio.create_task(self._ask_members(group))
+            self._asked_members[group] = asked
+        return await asyncio.shield(asked)
+
+    async def _ask_members(self, group: str) -> tuple[str, ...]:
+        as_of, memory = self._port_changes, self._known_members
+        try:
+            ports = await self._list("ports", {"security_groups": group, "fields": ["fixed_ips"]})
+        finally:
+            self._asked_members.pop(group, None)
+        found = tuple(sorted(_as_cidr(ip["ip_address"]) for port in ports for ip in port["fixed_ips"]))
+        memory[group] = (self._clock() + _REMEMBER_SECONDS, as_of, found)
         return found
+
+
+def _fresh(memory: _Known, key: tuple[str, str], now: float) -> dict[str, Any] | None:
+    until, known = memory.get(key, (0.0, {}))
+    return known if until > now else None
+
+
+def _remote_groups(groups: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The security groups that some rule of these names as its remote group."""
+    rules = (rule for group in groups for rule in group.get("security_group_rules", ()))
+    return sorted({rule["remote_group_id"] for rule in rules if rule.get("remote_group_id")})
 
 
 def _one_group(name: str, groups: Sequence[Mapping[str, Any]]) -> str:

@@ -17,6 +17,7 @@ from kilonova_messages.wishes import PortWiring
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.external.network import Port
 from kilonova_compute.model.hosts import Host
+from kilonova_compute.model.servers import Server, VmState
 from kilonova_compute.store import servers as store
 
 log = logging.getLogger(__name__)
@@ -38,23 +39,24 @@ class PortWirings:
     async def _wire_host(self, host: Host) -> None:
         by_server: dict[str, list[Port]] = defaultdict(list)
         if ports := await self._compute.network.ports_on_host(host.name):
-            projects = await self._projects(host)
+            servers = await self._servers(host)
             for port in ports:  # a port that only names somebody else's server is not wired to it
-                if projects.get(port.device_id) == port.project_id:
+                server = servers.get(port.device_id)
+                if server is not None and server.project_id == port.project_id:
                     by_server[port.device_id].append(port)
-        for server_id, ports in by_server.items():
-            await self._wire_server(host, server_id, ports)
+            for server_id, own in by_server.items():
+                await self._wire_server(host, servers[server_id], own)
 
-    async def _projects(self, host: Host) -> dict[str, str]:
-        """Whose each server of this host is."""
+    async def _servers(self, host: Host) -> dict[str, Server]:
+        """The host's servers whose guests are there: one that is being built is wired by its own step."""
         database = self._compute.cells.get(host.cell).database
-        return {one.id: one.project_id for one in await database.read(lambda tx: store.on_host(tx, host.id))}
+        found = await database.read(lambda tx: store.on_host(tx, host.id))
+        return {one.id: one for one in found if one.vm_state is not VmState.BUILDING}
 
-    async def _wire_server(self, host: Host, server_id: str, ports: list[Port]) -> None:
-        wirings = await self._compute.network.wirings(ports)
-        digest = _digest(wirings)
-        if self._told.get(server_id) in (None, digest):
-            self._told[server_id] = digest  # the guest's own step wired it when it was built or started
+    async def _wire_server(self, host: Host, server: Server, ports: list[Port]) -> None:
+        wirings = await self._compute.network.wirings(ports, server.hostname, exact=True)
+        digest, server_id = _digest(wirings), server.id
+        if self._told.get(server_id) == digest:
             return
         try:
             await self._compute.links.wire_ports(host.cell, host.id, server_id, wirings)

@@ -176,12 +176,23 @@ def take(tx: Connection, action_id: str, holder: str, now: float, held_until: fl
         return None
     journal = read(tx, action_id)
     assert journal is not None
-    action = msgspec.structs.replace(journal.action, epoch=taken)
-    return msgspec.structs.replace(journal, action=action)
+    return _with_epoch(journal, taken)
+
+
+def take_over(tx: Connection, journal: Journal, holder: str, now: float, held_until: float) -> Journal | None:
+    """As ``take``, for one whose journal was read in the same transaction."""
+    asked = {"action_id": journal.action.id, "taker": holder, "now": now, "until": held_until}
+    taken = tx.execute(_TAKE, asked).scalar()
+    return None if taken is None else _with_epoch(journal, taken)
+
+
+def _with_epoch(journal: Journal, epoch: int) -> Journal:
+    return msgspec.structs.replace(journal, action=msgspec.structs.replace(journal.action, epoch=epoch))
 
 
 def advance(
     tx: Connection,
+    before: Journal,
     action: ActionRecord,
     lines: Sequence[Line],
     change: Callable[[Server], Server] | None,
@@ -191,8 +202,9 @@ def advance(
 ) -> Journal:
     """Write what has happened: changed lines, the action's own state, a change of the server. Raises LostAction.
 
-    ``keep`` says whether the caller goes on; otherwise the action is let go until ``action.wake_at`` or a report.
-    A closed action gives its lock back and lets a queued one start.
+    ``before`` is what the caller knows: while it holds the action nobody else writes lines. ``keep`` says whether it
+    goes on; otherwise the action is let go until ``action.wake_at`` or a report. A closed action gives its lock back
+    and lets a queued one start.
     """
     row = tx.execute(_HELD, {"action_id": action.id}).one()
     if row.epoch != action.epoch:
@@ -209,10 +221,16 @@ def advance(
     tx.execute(_WRITE, {**values, "action_id": action.id})
     for line in lines:
         write_line(tx, action.id, line)
-    server = server_store.change(tx, action.server_id, change) if change else server_store.find(tx, action.server_id)
+    server = server_store.change(tx, action.server_id, change) if change else before.server
     if not action.state.open:
         _unlock(tx, action)
-    return Journal(action=action, lines=tuple(lines_of(tx, action.id, action.attempt)), server=server)
+    return Journal(action=action, lines=merged(before.lines, lines, action.attempt), server=server)
+
+
+def merged(known: Sequence[Line], written: Sequence[Line], attempt: int) -> tuple[Line, ...]:
+    """The lines of an attempt, the written ones in the place of those that were known."""
+    by_position = {line.position: line for line in (*known, *written) if line.attempt == attempt}
+    return tuple(by_position[position] for position in sorted(by_position))
 
 
 def write_line(tx: Connection, action_id: str, line: Line) -> None:

@@ -56,6 +56,8 @@ def change(tx: Connection, server_id: str, how: Callable[[Server], Server]) -> S
     after = how(before)
     if after != before:
         _write(tx, after, row.revision + 1)
+        if msgspec.structs.replace(after, generation=before.generation) != before:
+            tx.execute(_ANNOUNCE, {"server_id": server_id})  # no list shows a generation
     return after
 
 
@@ -67,7 +69,6 @@ def _write(tx: Connection, server: Server, revision: int) -> None:
         "record": encode(server),
     }
     tx.execute(_CHANGE, {**values, "server_id": server.id})
-    tx.execute(_ANNOUNCE, {"server_id": server.id})
 
 
 def on_host(tx: Connection, host_id: str) -> list[Server]:

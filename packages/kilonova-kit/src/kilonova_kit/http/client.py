@@ -14,6 +14,9 @@ import msgspec
 
 from kilonova_kit.errors import Unavailable
 
+#: Marks a call that came without a socket, in its ASGI scope.
+INTERNAL = "kilonova.internal"
+
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -138,6 +141,7 @@ class InProcess:
             "root_path": "",
             "headers": pairs,
             "client": ("127.0.0.1", 0),
+            INTERNAL: True,
             "server": ("localhost", 80),
         }
 

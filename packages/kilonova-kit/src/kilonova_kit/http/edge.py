@@ -37,6 +37,7 @@ from kilonova_kit.errors import (
 )
 from kilonova_kit.http import bodies, microversions, versioned
 from kilonova_kit.http.access_rules import allowed
+from kilonova_kit.http.client import INTERNAL
 from kilonova_kit.http.identity import ANONYMOUS, Authenticator, Identity
 from kilonova_kit.http.operations import Answer, Call, Operation, Service
 from kilonova_kit.http.policy import PolicyBook
@@ -150,7 +151,10 @@ class Edge:
         operation, status = request.context.operation, str(response.status_code)
         _requests.labels(self.service.name, operation, status).inc()
         _seconds.labels(self.service.name, operation).observe(seconds)
-        log.info("%s %s %s %s %.1f ms", self.service.name, request.method, request.path, status, seconds * 1000)
+        # What one service asks another in this process is of interest only to those who look for it.
+        level = logging.DEBUG if request.scope.get(INTERNAL) and response.status_code < 500 else logging.INFO
+        words = "%s %s %s %s %.1f ms"
+        log.log(level, words, self.service.name, request.method, request.path, status, seconds * 1000)
 
     async def _serve(
         self,
