@@ -198,6 +198,23 @@ async def test_others_subnets_and_ports_are_not_joined(cloud: Any, router: str) 
     assert (await _refused(cloud, router, "add", port_id=guest["id"]))[:2] == (403, "PolicyNotAuthorized")
 
 
+async def test_nobody_is_the_gateway_of_a_subnet_that_is_everybodys(cloud: Any, router: str) -> None:
+    shared = (await cloud.make("admin", "network", shared=True))["id"]
+    subnet = await cloud.make("admin", "subnet", network_id=shared, cidr="10.5.0.0/24", ip_version=4)
+    assert await _refused(cloud, router, "add", subnet_id=subnet["id"]) == (
+        400,
+        "BadRequest",
+        f"Bad router request: Cannot add interface to router because subnet {subnet['id']} is not owned by project "
+        "making the request.",
+    )
+    port = await cloud.make("alice", "port", network_id=shared)
+    await _join(cloud, router, port_id=port["id"])
+    await _leave(cloud, router, port_id=port["id"])
+    body = {"object_type": "network", "object_id": shared, "action": "access_as_shared", "target_tenant": "red"}
+    await cloud.make("admin", "rbac_policy", **body)
+    await _join(cloud, router, subnet_id=subnet["id"])
+
+
 async def test_a_port_that_only_says_it_is_a_routers_is_not(cloud: Any, router: str) -> None:
     network, _ = await cloud.network_with_subnet("bob")
     claims = {"device_id": router, "device_owner": "network:router_interface"}

@@ -140,12 +140,16 @@ async def test_a_gateway_is_refused_on_what_is_not_external_or_not_there(cloud: 
 async def test_a_network_opened_to_one_project_as_external_is_a_gateway_for_that_project_only(cloud: Any) -> None:
     network = await cloud.make("admin", "network", name="for red")
     body = {"object_type": "network", "object_id": network["id"], "action": "access_as_external"}
-    await cloud.make("admin", "rbac_policy", **body, target_tenant="red")
+    policy = await cloud.make("admin", "rbac_policy", **body, target_tenant="red")
     info = {"network_id": network["id"]}
     router = await cloud.make("alice", "router", external_gateway_info=info)
+    used = await cloud.refusal("admin", "DELETE", f"/rbac-policies/{policy['id']}")
+    assert used[:2] == (409, "RbacPolicyInUse")
     assert router["external_gateway_info"] == {**info, "enable_snat": True, "external_fixed_ips": []}
     refused = await cloud.refusal("bob", "POST", "/routers", {"router": {"external_gateway_info": info}})
     assert refused[:2] == (404, "NetworkNotFound")
+    await cloud.drop("alice", "router", router["id"])
+    assert (await cloud.ask("admin", "DELETE", f"/rbac-policies/{policy['id']}")).status == 204
 
 
 async def test_extra_routes_need_next_hops_that_the_router_reaches(cloud: Any) -> None:

@@ -6,7 +6,7 @@ from kilonova_neighbours.network.app import quotas, security_groups
 from kilonova_neighbours.network.app.work import Work, require, require_own, require_seen, standard
 from kilonova_neighbours.network.model.records import ListQuery, Record
 from kilonova_neighbours.network.model.refusals import conflict, disallowed, not_found
-from kilonova_neighbours.network.store import ports, records
+from kilonova_neighbours.network.store import ports, records, routers
 from kilonova_neighbours.network.store.kinds import NETWORK, RBAC_POLICY
 
 _ALL = "*"
@@ -67,11 +67,13 @@ def delete(work: Work, policy_id: str) -> None:
 
 
 def _check_unused(work: Work, policy: Record) -> None:
-    if policy["action"] != "access_as_shared":
-        return
     network = require(work, NETWORK, policy["object_id"])
     project = None if policy["target_tenant"] == _ALL else policy["target_tenant"]
-    if ports.project_uses_network(work.tx, network["id"], network["project_id"], project):
+    if policy["action"] == "access_as_shared":
+        used = ports.project_uses_network(work.tx, network["id"], network["project_id"], project)
+    else:
+        used = routers.has_gateways(work.tx, network["id"], project)
+    if used:
         raise conflict(
             "RbacPolicyInUse",
             f"RBAC policy on object {network['id']} cannot be removed because other objects depend on it.",

@@ -15,7 +15,7 @@ from kilonova_neighbours.network.app.work import Work, require, require_own, req
 from kilonova_neighbours.network.model.records import ROUTER_INTERFACE, Record
 from kilonova_neighbours.network.model.refusals import bad_router_request, conflict, disallowed, invalid
 from kilonova_neighbours.network.store import ports, records, routers
-from kilonova_neighbours.network.store.kinds import PORT, ROUTER, SUBNET
+from kilonova_neighbours.network.store.kinds import PORT, RBAC_POLICY, ROUTER, SUBNET
 
 
 def add(work: Work, router_id: str, info: Any) -> Record:
@@ -50,7 +50,7 @@ def _answer(router_id: str, port: Record, subnets: Sequence[Record]) -> Record:
         "project_id": port["project_id"],
         "port_id": port["id"],
         "network_id": port["network_id"],
-        "subnet_id": ids[0],
+        "subnet_id": ids[-1],
         "subnet_ids": ids,
     }
 
@@ -100,6 +100,7 @@ def _add_subnet(work: Work, router: Record, subnet_id: str) -> tuple[Record, lis
     subnet = require_seen(work, SUBNET, subnet_id)
     if not subnet["gateway_ip"]:
         raise bad_router_request("Subnet for router interface must have a gateway IP")
+    _check_owner(work, subnet)
     if subnet["ip_version"] == 6 and subnet["ipv6_ra_mode"] is None and subnet["ipv6_address_mode"] is not None:
         raise bad_router_request(
             f"IPv6 subnet {subnet_id} configured to receive RAs from an external router cannot be added to Neutron "
@@ -120,6 +121,17 @@ def _add_subnet(work: Work, router: Record, subnet_id: str) -> tuple[Record, lis
         asked=[wish],
     )
     return port, [subnet]
+
+
+def _check_owner(work: Work, subnet: Record) -> None:
+    """Who may be a subnet's gateway: its owner, or a project that its network was opened to by name; not everybody."""
+    if work.actor.is_admin or work.actor.owns(subnet):
+        return
+    opened = records.find_by(work.tx, RBAC_POLICY, "object_id", [subnet["network_id"]])
+    if not any((p["action"], p["target_tenant"]) == ("access_as_shared", work.actor.project_id) for p in opened):
+        raise bad_router_request(
+            f"Cannot add interface to router because subnet {subnet['id']} is not owned by project making the request"
+        )
 
 
 def remove(work: Work, router_id: str, info: Any) -> Record:

@@ -9,7 +9,7 @@ from sqlalchemy import exists, insert, select
 from kilonova_neighbours.network.model.records import ROUTER_GATEWAY, ROUTER_INTERFACE, Record
 from kilonova_neighbours.network.store import records
 from kilonova_neighbours.network.store.kinds import PORT
-from kilonova_neighbours.network.store.tables import ports
+from kilonova_neighbours.network.store.tables import ports, routers
 from kilonova_neighbours.network.store.tables import router_ports as attached
 from kilonova_neighbours.network.store.transactions import Tx
 
@@ -42,11 +42,14 @@ def router_of(tx: Tx, port_id: str) -> str | None:
     return tx.execute(select(attached.c.router_id).where(attached.c.port_id == port_id)).scalar()
 
 
-def has_gateways(tx: Tx, network_id: str) -> bool:
-    """Whether routers have their way to the world through this network."""
-    there = exists().where(
+def has_gateways(tx: Tx, network_id: str, project_id: str | None = None) -> bool:
+    """Whether routers (of this project, if one is named) have their way to the world through this network."""
+    conditions = [
         attached.c.port_id == ports.c.id,
+        attached.c.router_id == routers.c.id,
         attached.c.device_owner == ROUTER_GATEWAY,
         ports.c.network_id == network_id,
-    )
-    return bool(tx.execute(select(there)).scalar())
+    ]
+    if project_id is not None:
+        conditions.append(routers.c.project_id == project_id)
+    return bool(tx.execute(select(exists().where(*conditions))).scalar())
