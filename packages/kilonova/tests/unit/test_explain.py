@@ -31,7 +31,7 @@ def test_a_request_is_said_in_words() -> None:
 
 def test_each_constraint_is_a_line_with_its_nearest_miss() -> None:
     lines = printed(constraints_table(explanation())).splitlines()
-    assert lines[1].split() == ["2"]
+    assert lines[1].split() == ["(all", "hosts)", "2"]
     assert lines[2].split() == ["memory", "2", "0", "2", "hosts", "lack", "512", "MB", "alpha"]
 
 

@@ -101,7 +101,7 @@ def constraints_table(explanation: dict[str, Any]) -> Table:
     from rich.table import Table
 
     table = Table("constraint", "removed", "left", "nearest miss", "nearest host", box=None)
-    table.add_row("", "", str(explanation["hosts"]), "", "")
+    table.add_row("(all hosts)", "", str(explanation["hosts"]), "", "")
     for one in explanation["constraints"]:
         numbers = str(one["removed"]), str(one["left"])
         table.add_row(one["constraint"], *numbers, one["nearest"], one["nearest_host"])
