@@ -74,7 +74,7 @@ class ComputeApp:
     ) -> None:
         self._settings, self._bus, self._clock = settings, bus, clock
         self._admission = admission
-        self._image, self._network = ImageService(image), NetworkService(network, clock)
+        self._image, self._network = ImageService(image, clock), NetworkService(network, clock)
         self._placement = PlacementService(PlacementClient(placement))
         self._loops = Loops()
         self._wirings: Reconciler | None = None

@@ -281,7 +281,8 @@ class _Drive:
     async def _run(self, do: Any, step: Step, line: Line, good: LineState) -> bool:
         """Run a function of the controller; a passing fault pauses the action, any other ends the step."""
         try:
-            outcome: Outcome | None = await asyncio.wait_for(do(self._context(line)), HOLD_SECONDS / 2)
+            async with asyncio.timeout(HOLD_SECONDS / 2):
+                outcome: Outcome | None = await do(self._context(line))
         except StepFailed as failed:
             return await self._failed(line, good, failed.fault)
         except (NotYet, Unavailable, TimeoutError) as passing:

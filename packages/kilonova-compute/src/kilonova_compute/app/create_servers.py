@@ -80,7 +80,8 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     if project_id is None:
         raise Forbidden("A server needs a project: use a token with a project scope.")
     _check_zone(compute, wish)
-    check_metadata_count(wish.metadata, (await quotas.limits_of(compute, project_id)).metadata_items)
+    if wish.metadata:
+        check_metadata_count(wish.metadata, (await quotas.limits_of(compute, project_id)).metadata_items)
     wish = msgspec.structs.replace(wish, count_max=await _most_that_fit(compute, identity, wish, project_id))
     image = await checked_image(compute, identity, wish)
     needs = needs_of(wish.flavor, image)

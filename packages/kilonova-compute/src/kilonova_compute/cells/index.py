@@ -76,7 +76,8 @@ class IndexCarrier:
     async def _pause(self) -> None:
         """Until woken, or for a while: another controller may have written to the outbox."""
         try:
-            await asyncio.wait_for(self._wake.wait(), 5.0)
+            async with asyncio.timeout(5.0):
+                await self._wake.wait()
         except TimeoutError:
             return
         finally:

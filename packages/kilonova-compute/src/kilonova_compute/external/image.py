@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kilonova_kit.clock import Clock, system_clock
 from kilonova_kit.errors import NotFound, Unavailable
 from kilonova_kit.http.client import ServiceClient, StreamedReply
 
 from kilonova_compute.model.servers import ImageSnapshot
+
+_REMEMBER_SECONDS, _MOST_REMEMBERED = 1.0, 1000
 
 #: Attributes of an image that are not its properties (glance, the base properties of its schema).
 _BASE = frozenset(
@@ -43,13 +46,27 @@ _BASE = frozenset(
 
 
 class ImageService:
-    """Images as servers need them."""
+    """Images as servers need them.
 
-    def __init__(self, client: ServiceClient) -> None:
-        self._client = client
+    What a token was shown is remembered for a second: whoever makes many servers at once asks once.
+    """
+
+    def __init__(self, client: ServiceClient, clock: Clock = system_clock) -> None:
+        self._client, self._clock = client, clock
+        self._shown: dict[tuple[str | None, str], tuple[float, dict[str, Any]]] = {}
 
     async def show(self, image_id: str, token: str | None = None) -> dict[str, Any]:
         """The image as the API shows it. Raises NotFound, also for one that the token may not see."""
+        until, known = self._shown.get((token, image_id), (0.0, {}))
+        if until > self._clock():
+            return known
+        found = await self._ask(image_id, token)
+        if len(self._shown) >= _MOST_REMEMBERED:
+            self._shown.clear()
+        self._shown[token, image_id] = (self._clock() + _REMEMBER_SECONDS, found)
+        return found
+
+    async def _ask(self, image_id: str, token: str | None) -> dict[str, Any]:
         reply = await self._client.request("GET", f"/v2/images/{image_id}", token=token)
         if reply.status in (403, 404):
             raise NotFound(f"Image {image_id} could not be found.")

@@ -19,7 +19,7 @@ from kilonova_messages.wishes import AddressPair, FirewallRule, FixedIp, HostRou
 
 from kilonova_compute.model.servers import Address, Server
 
-_REMEMBER_SECONDS = 3.0
+_REMEMBER_SECONDS, _MOST_REMEMBERED = 3.0, 1000
 #: (resource, id) -> (until when it is fresh, the thing)
 _Known = dict[tuple[str, str], tuple[float, dict[str, Any]]]
 _ERRORS = {400: BadRequest, 403: Forbidden, 404: NotFound, 409: Conflict}
@@ -114,6 +114,8 @@ class NetworkService:
         fresh = {one: known for one in ids if (known := _fresh(memory, (token, one), now))}
         missing = [one for one in dict.fromkeys(ids) if one not in fresh]
         if missing:
+            if len(memory) > _MOST_REMEMBERED:
+                memory.clear()
             for network in await self._list("networks", {"id": missing}, token):
                 memory[token, network["id"]] = (now + _REMEMBER_SECONDS, network)
                 fresh[network["id"]] = network

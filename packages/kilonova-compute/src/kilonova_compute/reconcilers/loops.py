@@ -59,7 +59,8 @@ async def _loop(reconciler: Reconciler) -> None:
             log.exception("%s failed", reconciler.name)
         _runs.labels(reconciler.name, outcome).inc()
         try:
-            await asyncio.wait_for(reconciler.woken.wait(), reconciler.every)
+            async with asyncio.timeout(reconciler.every):
+                await reconciler.woken.wait()
         except TimeoutError:
             continue
         finally:

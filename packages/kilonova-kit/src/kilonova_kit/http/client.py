@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from kilonova_kit.errors import Unavailable
+from kilonova_kit.logs import current_ids
 
 #: Marks a call that came without a socket, in its ASGI scope.
 INTERNAL = "kilonova.internal"
@@ -232,6 +233,8 @@ class ServiceClient:
             token = await self._token()
         if token:
             headers["X-Auth-Token"] = token
+        if request_id := current_ids().get("request_id"):  # so that the logs of all services join up
+            headers.setdefault("X-OpenStack-Request-ID", request_id)
         return headers
 
     async def close(self) -> None:
