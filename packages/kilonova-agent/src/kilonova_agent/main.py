@@ -24,7 +24,7 @@ from typing import Any
 
 from kilonova_driver.errors import DriverError
 from kilonova_kit.logs import configure_logging
-from kilonova_kit.settings import SettingsError, load_settings
+from kilonova_kit.settings import NOT_SETTINGS, SettingsError, load_settings
 
 from kilonova_agent.agent import Agent, working_agent
 from kilonova_agent.errors import AgentError
@@ -192,7 +192,11 @@ def _settings(asked: argparse.Namespace, data_dir: Path) -> AgentSettings:
     if asked.driver_option:
         flags["driver_options"] = dict(pair.split("=", 1) for pair in asked.driver_option if "=" in pair)
     return load_settings(
-        AgentSettings, file=file if file.exists() or asked.config else None, environ=os.environ, flags=flags
+        AgentSettings,
+        file=file if file.exists() or asked.config else None,
+        environ=os.environ,
+        flags=flags,
+        ignore=NOT_SETTINGS,
     )
 
 

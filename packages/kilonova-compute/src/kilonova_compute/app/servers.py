@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from kilonova_kit.database import Connection
-from kilonova_kit.errors import BadRequest, Conflict, NotFound
+from kilonova_kit.errors import BadRequest, Conflict, NotFound, Unavailable
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import new_uuid
 
@@ -41,6 +41,8 @@ async def cell_of(compute: Compute, server_id: str) -> Cell | None:
 async def find(compute: Compute, identity: Identity, server_id: str, *, deleted: bool = False) -> Server:
     """The server, from its cell. Raises NotFound for a stranger's, and for a deleted one unless asked for."""
     cell = await cell_of(compute, server_id)
+    if cell is not None and cell.name in compute.unreachable_cells():  # known: nobody need wait to find out again
+        raise Unavailable(f"the cell of server {server_id} does not answer now; try again")
     server = None if cell is None else await cell.database.read(lambda tx: store.find(tx, server_id))
     if server is None or (server.deleted and not deleted) or not _may_see(identity, server):
         raise NotFound(f"Instance {server_id} could not be found.")

@@ -21,6 +21,7 @@ from __future__ import annotations
 from kilonova_kit.settings.descriptions import SettingDoc, describe
 from kilonova_kit.settings.errors import SettingsError
 from kilonova_kit.settings.loading import load_settings
+from kilonova_kit.settings.not_settings import NOT_SETTINGS
 from kilonova_kit.settings.secret import Secret
 
-__all__ = ["Secret", "SettingDoc", "SettingsError", "describe", "load_settings"]
+__all__ = ["NOT_SETTINGS", "Secret", "SettingDoc", "SettingsError", "describe", "load_settings"]

@@ -14,22 +14,10 @@ from typing import Annotated
 import msgspec
 from kilonova_compute.app.compute import Limits
 from kilonova_compute.model.flavors_on_demand import OnDemand
-from kilonova_kit.settings import SettingsError, load_settings
+from kilonova_kit.settings import NOT_SETTINGS, SettingsError, load_settings
 from msgspec import Meta
 
 from kilonova.cloud.errors import CloudError
-
-#: Variables of that prefix that mean something else, to the commands in ``bin`` and to tests.
-NOT_SETTINGS = frozenset(
-    {
-        "KILONOVA_DATA",
-        "KILONOVA_CACHE",
-        "KILONOVA_GUEST_IMAGE",
-        "KILONOVA_OPENSTACK",
-        "KILONOVA_TEST_WORKERS",
-        "KILONOVA_TINY_IMAGE",
-    }
-)
 
 
 class DatabaseSection(msgspec.Struct, frozen=True, kw_only=True):

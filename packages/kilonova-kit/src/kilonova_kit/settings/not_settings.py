@@ -1,0 +1,15 @@
+"""Variables that begin as settings do, and mean something else: to the commands in ``bin``, and to tests."""
+
+from __future__ import annotations
+
+NOT_SETTINGS = frozenset(
+    {
+        "KILONOVA_DATA",
+        "KILONOVA_CACHE",
+        "KILONOVA_GUEST_IMAGE",
+        "KILONOVA_OPENSTACK",
+        "KILONOVA_TEST_WORKERS",
+        "KILONOVA_TINY_IMAGE",
+        "KILONOVA_WRITE_GOLDEN",
+    }
+)
