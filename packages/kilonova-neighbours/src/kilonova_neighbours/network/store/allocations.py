@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 
 from kilonova_neighbours.network.model.addresses import Span, address_of, key_of, ranges_to_try
 from kilonova_neighbours.network.store.tables import address_allocations as allocations
@@ -18,6 +18,12 @@ from kilonova_neighbours.network.store.transactions import Tx
 
 #: How many neighbouring addresses are looked at together.
 _WINDOW = 64
+
+_IN_WINDOW = select(allocations.c.address_key).where(
+    allocations.c.subnet_id == bindparam("subnet"),
+    allocations.c.address_key.between(bindparam("first"), bindparam("last")),
+)
+_ALLOCATE = insert(allocations)
 
 
 def free_address(
@@ -34,12 +40,8 @@ def free_address(
 
 
 def _free_in_window(tx: Tx, subnet_id: str, window: Span, version: int, taken: Collection[int]) -> int | None:
-    keys = tx.execute(
-        select(allocations.c.address_key).where(
-            allocations.c.subnet_id == subnet_id,
-            allocations.c.address_key.between(key_of(window.first, version), key_of(window.last, version)),
-        )
-    ).scalars()
+    asked = {"subnet": subnet_id, "first": key_of(window.first, version), "last": key_of(window.last, version)}
+    keys = tx.execute(_IN_WINDOW, asked).scalars()
     used = {int(key, 16) for key in keys}.union(taken)
     free = [number for number in range(window.first, window.last + 1) if number not in used]
     return random.choice(free) if free else None  # noqa: S311 - only spreads the load
@@ -84,7 +86,7 @@ def allocate(tx: Tx, port_id: str, rows: Sequence[tuple[str, str, str]]) -> None
             {"subnet_id": subnet, "address_key": key, "address": address, "port_id": port_id}
             for subnet, key, address in rows
         ]
-        tx.execute(insert(allocations), values)
+        tx.execute(_ALLOCATE, values)
 
 
 def release(tx: Tx, port_id: str, addresses: Collection[tuple[str, str]] | None = None) -> None:

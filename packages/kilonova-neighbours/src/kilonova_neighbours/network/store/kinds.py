@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from kilonova_kit.database import Json
-from sqlalchemy import Boolean, Column, ColumnElement, Integer, Table, and_, exists, not_, or_, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Integer,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+)
 
 from kilonova_neighbours.network.model.refusals import invalid_input
 from kilonova_neighbours.network.store import tables
@@ -39,6 +54,26 @@ class Kind:
     columns: Mapping[str, Column[Any]] = field(init=False)
     names: tuple[str, ...] = field(init=False)
     select: Any = field(init=False)
+    #: Statements that were made once: to make one costs more than to run it.
+    made: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    def by(self, name: str) -> Any:
+        """The select of all records whose attribute is ``:value``, the oldest first."""
+        if (statement := self.made.get(name)) is None:
+            condition = self.columns[name] == bindparam("value")
+            statement = self.select.where(condition).order_by(self.table.c.created_at, self.table.c.id)
+            self.made[name] = statement
+        return statement
+
+    @cached_property
+    def insert(self) -> Any:
+        return insert(self.table)
+
+    @cached_property
+    def count_of_project(self) -> Any:
+        """How many a project has: ``:project_id``."""
+        condition = self.columns["project_id"] == bindparam("project_id")
+        return select(func.count()).select_from(self.table).where(condition)
 
 
 def condition_of(kind: Kind, name: str, values: Sequence[str]) -> ColumnElement[bool] | None:

@@ -15,6 +15,8 @@ from kilonova_neighbours.network.store.tables import port_security_groups as mem
 from kilonova_neighbours.network.store.tables import ports
 from kilonova_neighbours.network.store.transactions import Tx
 
+_ADD_MEMBERS = insert(members)
+
 
 def add_port(tx: Tx, port: Record) -> None:
     records.add(tx, PORT, port)
@@ -53,7 +55,7 @@ def _allocation(fixed: Record) -> tuple[str, str, str]:
 
 def _add_members(tx: Tx, port_id: str, groups: Sequence[str]) -> None:
     if groups:
-        tx.execute(insert(members), [{"port_id": port_id, "security_group_id": group} for group in groups])
+        tx.execute(_ADD_MEMBERS, [{"port_id": port_id, "security_group_id": group} for group in groups])
 
 
 def mac_is_taken(tx: Tx, network_id: str, mac: str) -> bool:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from kilonova_neighbours.network.store.kinds import KINDS
 from kilonova_neighbours.network.store.tables import quotas
 from kilonova_neighbours.network.store.transactions import Tx
 
-_TABLES = {kind.singular: kind.table for kind in KINDS}
+_KINDS = {kind.singular: kind for kind in KINDS}
+_OWN_LIMITS = select(quotas.c.resource, quotas.c.limit).where(quotas.c.project_id == bindparam("owner"))
 
 
 def own_limits(tx: Tx, project_id: str) -> dict[str, int]:
-    rows = tx.execute(select(quotas.c.resource, quotas.c.limit).where(quotas.c.project_id == project_id))
+    rows = tx.execute(_OWN_LIMITS, {"owner": project_id})
     return {row[0]: row[1] for row in rows}
 
 
@@ -33,6 +34,4 @@ def drop_limits(tx: Tx, project_id: str) -> bool:
 
 
 def used(tx: Tx, resource: str, project_id: str) -> int:
-    table = _TABLES[resource]
-    statement = select(func.count()).select_from(table).where(table.c.project_id == project_id)
-    return int(tx.execute(statement).scalar_one())
+    return int(tx.execute(_KINDS[resource].count_of_project, {"project_id": project_id}).scalar_one())

@@ -24,11 +24,11 @@ def _columns(record: Record) -> dict[str, Any]:
 
 
 def add(tx: Tx, kind: Kind, record: Record) -> None:
-    tx.execute(insert(kind.table), [_columns(record)])
+    tx.execute(kind.insert, [_columns(record)])
 
 
 def find(tx: Tx, kind: Kind, record_id: str) -> Record | None:
-    row = tx.execute(kind.select.where(kind.table.c.id == record_id)).first()
+    row = tx.execute(kind.by("id"), {"value": record_id}).first()
     return None if row is None else _record(kind, row)
 
 
@@ -48,8 +48,9 @@ def find_by(tx: Tx, kind: Kind, name: str, values: Iterable[Any]) -> list[Record
     wanted, column = list(values), kind.columns[name]
     if not wanted:
         return []
-    condition = column == wanted[0] if len(wanted) == 1 else column.in_(wanted)
-    rows = tx.execute(kind.select.where(condition).order_by(kind.table.c.created_at, kind.table.c.id))
+    if len(wanted) == 1:
+        return [_record(kind, row) for row in tx.execute(kind.by(name), {"value": wanted[0]})]
+    rows = tx.execute(kind.select.where(column.in_(wanted)).order_by(kind.table.c.created_at, kind.table.c.id))
     return [_record(kind, row) for row in rows]
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
 from kilonova_neighbours.network.store.tables import default_security_groups as defaults
 from kilonova_neighbours.network.store.tables import security_group_rules as rules
 from kilonova_neighbours.network.store.tables import security_groups as groups
 from kilonova_neighbours.network.store.transactions import Tx
 
+_DEFAULT_OF = (
+    select(defaults.c.security_group_id).where(defaults.c.project_id == bindparam("owner")).with_for_update()
+)
+
 
 def default_of(tx: Tx, project_id: str) -> str | None:
     """The project's default group. Its row is held until the transaction ends: the project's lock for counting."""
-    statement = select(defaults.c.security_group_id).where(defaults.c.project_id == project_id)
-    return tx.execute(statement.with_for_update()).scalar()
+    return tx.execute(_DEFAULT_OF, {"owner": project_id}).scalar()
 
 
 def set_default(tx: Tx, project_id: str, group_id: str) -> None:
