@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, select, update
 
 from kilonova_placement.model.claims import Claim, ClaimedAmounts, ClaimState, Owner
 from kilonova_placement.store.tables import claim_amounts, claims
 
 #: Ids in one statement: SQLite takes 32,766 values, and a plan for more helps nobody.
 _CHUNK = 500
+
+# Made once: to make a statement costs more than to run it.
+_FIND = select(claims).where(claims.c.claim_id.in_(bindparam("ids", expanding=True)))
+_AMOUNTS = select(claim_amounts).where(claim_amounts.c.claim_id.in_(bindparam("ids", expanding=True)))
+_BIND = (
+    update(claims)
+    .where(claims.c.claim_id == bindparam("held_id"), claims.c.state == ClaimState.HELD)
+    .values(state=ClaimState.BOUND, expires_at=None, generation=claims.c.generation + 1)
+)
 
 
 def in_chunks(ids: Iterable[str]) -> Iterable[list[str]]:
@@ -23,7 +32,7 @@ def find_claims(tx: Connection, claim_ids: Iterable[str]) -> dict[str, Claim]:
     """The claims among these ids that exist, released ones too."""
     found: dict[str, Claim] = {}
     for chunk in in_chunks(claim_ids):
-        rows = tx.execute(select(claims).where(claims.c.claim_id.in_(chunk))).all()
+        rows = tx.execute(_FIND, {"ids": chunk}).all()
         found.update({claim.claim_id: claim for claim in _with_amounts(tx, rows)})
     return found
 
@@ -47,9 +56,7 @@ def expired_claims(tx: Connection, now: float, limit: int) -> list[str]:
 
 def bind_claim(tx: Connection, claim_id: str) -> None:
     """Make a held claim last. One in another state stays as it is."""
-    held = and_(claims.c.claim_id == claim_id, claims.c.state == ClaimState.HELD)
-    values = {"state": ClaimState.BOUND, "expires_at": None, "generation": claims.c.generation + 1}
-    tx.execute(update(claims).where(held).values(values))
+    tx.execute(_BIND, {"held_id": claim_id})
 
 
 def renew_claim(tx: Connection, claim_id: str, expires_at: float) -> None:
@@ -80,8 +87,7 @@ def usage_of(tx: Connection, project_id: str, user_id: str = "") -> dict[str, in
 def _with_amounts(tx: Connection, rows: Sequence[Row[Any]]) -> list[Claim]:
     amounts: dict[str, dict[str, dict[str, int]]] = {row.claim_id: {} for row in rows}
     for chunk in in_chunks(amounts):
-        query = select(claim_amounts).where(claim_amounts.c.claim_id.in_(chunk))
-        for claim_id, provider_id, resource_class, amount in tx.execute(query):
+        for claim_id, provider_id, resource_class, amount in tx.execute(_AMOUNTS, {"ids": chunk}):
             amounts[claim_id].setdefault(provider_id, {})[resource_class] = amount
     return [_claim(row, amounts[row.claim_id]) for row in rows]
 
