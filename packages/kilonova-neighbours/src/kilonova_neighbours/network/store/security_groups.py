@@ -11,9 +11,7 @@ from kilonova_neighbours.network.store.tables import security_group_rules as rul
 from kilonova_neighbours.network.store.tables import security_groups as groups
 from kilonova_neighbours.network.store.transactions import Tx
 
-_DEFAULT_OF = (
-    select(defaults.c.security_group_id).where(defaults.c.project_id == bindparam("owner")).with_for_update()
-)
+_DEFAULT_OF = select(defaults.c.security_group_id).where(defaults.c.project_id == bindparam("owner")).with_for_update()
 
 
 def default_of(tx: Tx, project_id: str) -> str | None:
