@@ -200,14 +200,37 @@ def machine_state(tag, directory):
         "nft list tables",
         "ls /run",
         f"pgrep -a dnsmasq | grep -e {tag} -e {directory}",
-        "nft list tables | grep -q kilonova_ || cat /proc/sys/net/ipv4/ip_forward",
+        "nft list tables | grep -q kilonova_ || sed s/^/forwarding=/ /proc/sys/net/ipv4/ip_forward",
     )
     lines = []
     for command in commands:
         lines += subprocess.run(command, shell=True, capture_output=True, text=True, check=False).stdout.splitlines()
     foreign = re.compile(rf"kn-(?!{tag})[0-9a-f]{{8}}|knu(?!{tag[:4]})|kilonova_(?!{tag})|proto 75")
     own = re.compile(rf"kn-{tag}|knu{tag[:4]}|kilonova_{tag}|{directory}")
-    return sorted(line for line in lines if own.search(line) or not foreign.search(line))
+    return MachineState(line for line in lines if own.search(line) or not foreign.search(line))
+
+
+class MachineState:
+    """Lines to compare. Whether the machine forwards can be judged only while no other agent was or is there."""
+
+    def __init__(self, lines):
+        self.lines = sorted(lines)
+
+    def _judged(self):
+        return any(line.startswith("forwarding=") for line in self.lines)
+
+    def __eq__(self, other):
+        if self._judged() and other._judged():
+            return self.lines == other.lines
+        return self._without() == other._without()
+
+    __hash__ = None
+
+    def _without(self):
+        return [line for line in self.lines if not line.startswith("forwarding=")]
+
+    def __repr__(self):
+        return repr(self.lines)
 
 
 def needs(*tools):
