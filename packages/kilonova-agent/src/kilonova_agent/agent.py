@@ -188,13 +188,15 @@ class Agent:
     def _host_network(self, joined: Joined, run_as: tuple[int, int] | None) -> HostNetwork:
         from kilonova_agent.network.host_network import HostNetwork
 
-        return HostNetwork(
+        network = HostNetwork(
             data_dir=self._data,
             host_id=joined.host_id,
             metadata_socket=self._metadata_socket(),
             run_as=run_as,
             logger=logging.getLogger("kilonova_agent.network"),
         )
+        network.enclose()  # the way into it is among the driver's settings
+        return network
 
     def _metadata_socket(self) -> Path:
         path = self._data / "metadata.sock"

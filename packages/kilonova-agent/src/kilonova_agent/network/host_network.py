@@ -83,10 +83,14 @@ class HostNetwork:
         """The wirer's process id, None while it is being started again."""
         return self._helper.pid
 
+    def enclose(self) -> None:
+        """Find or make the user namespace, where there is to be one; blocks. ``launcher`` names it. HostUnfit."""
+        if self._enclosure:
+            self._enclosure.ensure()
+
     async def start(self) -> None:
         """Start the helper, which first repairs what an earlier one left half done."""
-        if self._enclosure:
-            await asyncio.to_thread(self._enclosure.ensure)
+        await asyncio.to_thread(self.enclose)
         await self._helper.start()
 
     async def close(self) -> None:
@@ -107,7 +111,7 @@ class HostNetwork:
         return (await self._helper.ask(ListPorts())).ports
 
     def launcher(self) -> tuple[str, ...]:
-        """What to put before a guest's command line, so that it finds its taps. Only while there is a port."""
+        """What to put before a guest's command line, so that it finds its taps. After ``enclose``; of use with a port."""
         return self._enter(self._own.hub)
 
     def command_in(self, network_id: str) -> tuple[str, ...]:
