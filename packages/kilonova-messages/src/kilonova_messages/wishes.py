@@ -7,6 +7,7 @@ drive.
 from __future__ import annotations
 
 import msgspec
+from kilonova_driver.types.guests import CpuTopology
 
 
 class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +130,44 @@ class GuestMetadata(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
+class WishedCell(msgspec.Struct, frozen=True, kw_only=True):
+    """A NUMA node of the guest, and the part of the host that was claimed for it.
+
+    ``cpus`` are the guest's own numbers. ``page_size_kib`` 0 means ordinary pages. ``provider_id`` is that of the node
+    (``uuid5(host id, name of the part)``, docs/decisions/0011), or the host's id where its nodes are no parts.
+    """
+
+    cpus: tuple[int, ...]
+    memory_mib: int
+    page_size_kib: int = 0
+    provider_id: str = ""
+
+
+class WishedLayout(msgspec.Struct, frozen=True, kw_only=True):
+    """How the guest's vCPUs and memory are to be laid out; the agent chooses processors of the claimed parts.
+
+    ``dedicated_cpus``: the vCPUs that get a processor of the host for themselves, at their cell's part (PCPU); all
+    others share. ``thread_policy`` (they are on cores with hyper-threading or not): ``prefer`` or nothing: best with
+    siblings together; ``require``: siblings together; ``isolate``: no other vCPU on a core's sibling.
+    ``emulator_threads``: ``isolate``: on one more dedicated processor at the first cell's part, which is claimed with
+    the vCPUs'; ``share``: on the host's shared processors; nothing: where the vCPUs are.
+    """
+
+    topology: CpuTopology | None = None
+    cells: tuple[WishedCell, ...] = ()
+    dedicated_cpus: tuple[int, ...] = ()
+    thread_policy: str = ""
+    emulator_threads: str = ""
+
+
+class WishedDevices(msgspec.Struct, frozen=True, kw_only=True):
+    """So many devices of one part of the host; the agent chooses which."""
+
+    resource_class: str
+    count: int
+    provider_id: str
+
+
 class GuestWish(msgspec.Struct, frozen=True, kw_only=True):
     """The whole wish for one guest on one host."""
 
@@ -147,5 +186,7 @@ class GuestWish(msgspec.Struct, frozen=True, kw_only=True):
     firmware: str = "bios"
     machine: str = ""
     cpu_model: str = ""
+    layout: WishedLayout = WishedLayout()
+    devices: tuple[WishedDevices, ...] = ()
     required_features: tuple[str, ...] = ()
     properties: dict[str, str] = {}

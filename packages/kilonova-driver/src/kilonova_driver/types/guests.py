@@ -72,12 +72,72 @@ class KernelBoot(msgspec.Struct, frozen=True, kw_only=True):
     command_line: str = ""
 
 
+class CpuTopology(msgspec.Struct, frozen=True, kw_only=True):
+    """How the guest sees its processors; ``sockets * cores * threads`` is the number of its vCPUs."""
+
+    sockets: int = 1
+    cores: int = 1
+    threads: int = 1
+
+
+class GuestCell(msgspec.Struct, frozen=True, kw_only=True):
+    """A NUMA node of the guest: some of its vCPUs with some of its memory, backed by one node of the host.
+
+    ``cpus`` are the guest's own numbers. ``page_size_kib`` 0 means ordinary pages. ``host_node`` is the kernel's number
+    of the node, -1 where the host has no nodes to tell apart.
+    """
+
+    cpus: tuple[int, ...]
+    memory_mib: int
+    page_size_kib: int = 0
+    host_node: int = -1
+
+
+class CpuPin(msgspec.Struct, frozen=True, kw_only=True):
+    """A vCPU that runs on these logical processors of the host only: on one of its own, or on the shared of a node."""
+
+    cpu: int
+    host_cpus: tuple[int, ...]
+
+
+class HandedDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A PCI device of the host that is the guest's own as long as the guest exists. ``address``: ``0000:3b:00.0``."""
+
+    address: str
+    resource_class: str = ""
+
+
+class CpuLayout(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the guest's vCPUs and memory are. An empty one leaves all of it to the driver and the kernel.
+
+    ``topology`` None: the driver's own. ``cells`` together hold every vCPU and all the memory, or there are none.
+    ``pins`` name each vCPU at most once. ``emulator_cpus``: where what is not a vCPU runs (the driver's own threads);
+    empty means anywhere that the guest may run.
+    """
+
+    topology: CpuTopology | None = None
+    cells: tuple[GuestCell, ...] = ()
+    pins: tuple[CpuPin, ...] = ()
+    emulator_cpus: tuple[int, ...] = ()
+
+
+class Feature(enum.StrEnum):
+    """Names for ``required_features`` that the controller uses; a driver that honours one lists it as its own."""
+
+    CPU_TOPOLOGY = "cpu_topology"  # layout.topology
+    NUMA = "numa"  # layout.cells
+    PINNING = "pinning"  # layout.pins, layout.emulator_cpus
+    HUGE_PAGES = "huge_pages"  # page_size_kib of cells
+    DEVICES = "devices"  # devices
+
+
 class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The whole wish for one guest; ``ensure_guest`` makes it true.
 
     ``properties`` are typed hints that came with the image, already validated (``hw_disk_bus`` and the like are not
     here: they are in the disks and nics); a driver ignores those it does not know unless they are listed in
-    ``required_features``.
+    ``required_features``. ``layout`` and ``devices`` hold numbers and addresses of this host that the agent has chosen
+    from what is free; whoever fills them lists the ``Feature`` that they need.
     """
 
     guest_id: str
@@ -92,6 +152,8 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     machine: str = ""  # empty: the driver's default
     cpu_model: str = ""  # empty: the driver's default
     serial_console: bool = True
+    layout: CpuLayout = CpuLayout()
+    devices: tuple[HandedDevice, ...] = ()
     required_features: tuple[str, ...] = ()
     properties: dict[str, str] = {}
 
