@@ -11,6 +11,7 @@ import msgspec
 from kilonova_driver.driver import Mode, PowerTarget
 from kilonova_driver.errors import Conflict, GuestNotFound, Unsupported
 from kilonova_driver.types.guests import Power
+from kilonova_driver.types.inventory import Part, PciDevice
 from kilonova_driver_fake import records
 from kilonova_driver_fake.driver import FakeDriver
 
@@ -55,6 +56,23 @@ class HasNoDisk(Broken):
     async def inventory(self):
         inventory = await super().inventory()
         return replace(inventory, pools=inventory.pools[:2])
+
+
+class PromisesPartsOfNothing(Broken):
+    caught_by = ("the_inventory_is_sound",)
+
+    async def inventory(self):
+        return replace(await super().inventory(), parts=(Part(name="machine", parent="rack"),))
+
+
+class ShufflesItsDevices(Broken):
+    caught_by = ("the_inventory_is_the_same_when_asked_again",)
+    asked = 0
+
+    async def inventory(self):
+        type(self).asked += 1
+        found = [PciDevice(address=f"0000:00:0{n}.0", vendor_id="10de", product_id="1db6") for n in (1, 2)]
+        return replace(await super().inventory(), pci_devices=tuple(found[:: 1 if self.asked % 2 else -1]))
 
 
 class InventsTraits(Broken):
