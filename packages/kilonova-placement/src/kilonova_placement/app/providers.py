@@ -39,7 +39,7 @@ async def change(app: PlacementApp, provider_id: str, asked: ProviderChange) -> 
     def describe(known: Provider | None, now: float) -> Provider:
         if known is None:
             raise NotFound(f"No resource provider with uuid {provider_id} found.")
-        return changed(known, asked)
+        return changed(known, asked, now)
 
     return await _save(app, provider_id, describe)
 

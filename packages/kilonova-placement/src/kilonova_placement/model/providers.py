@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from kilonova_placement.model.attributes import Attributes, Said
 from kilonova_placement.model.requests import ClassName, Name, TraitName
 
 #: The largest amount: a float holds every whole number up to here, and an index of many fits 64 bits.
@@ -44,6 +45,7 @@ class ProviderReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     ``disabled`` and ``down`` are reasons in words; an empty one means enabled, or up.
     ``generation``: when given, the report counts only if the provider still has it (409 otherwise).
+    ``attributes``: what is said about a host beside what it has to give (``model/attributes.py``).
     """
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -56,6 +58,7 @@ class ProviderReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     disabled: str | None = None
     down: str | None = None
     generation: int | None = None
+    attributes: Said = Said()
 
 
 class ProviderChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -65,6 +68,7 @@ class ProviderChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     aggregates: tuple[Name, ...] | None = None
     disabled: str | None = None
     down: str | None = None
+    attributes: Said = Said()
 
 
 #: Why a host that operators made through the Placement API takes no servers; an agent's first report clears it.
@@ -112,6 +116,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     unseen: int = 1
     reported: Reported | None = None
     overlay: Overlay | None = None
+    attributes: Attributes = Attributes()
 
     @property
     def api_generation(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from kilonova_placement.model.attributes import said_of
 from kilonova_placement.model.layers import with_overlay
 from kilonova_placement.model.providers import NOT_REPORTED, Provider, ProviderChange, ProviderReport, Reported
 
@@ -24,11 +25,17 @@ def described(report: ProviderReport, provider_id: str, known: Provider | None, 
         reported=said if overlay else None,
         disabled="" if known.disabled == NOT_REPORTED else known.disabled,
     )
-    change = ProviderChange(zone=report.zone, aggregates=report.aggregates, disabled=report.disabled, down=report.down)
-    return changed(replaced, change)
+    change = ProviderChange(
+        zone=report.zone,
+        aggregates=report.aggregates,
+        disabled=report.disabled,
+        down=report.down,
+        attributes=report.attributes,
+    )
+    return changed(replaced, change, now)
 
 
-def changed(provider: Provider, change: ProviderChange) -> Provider:
+def changed(provider: Provider, change: ProviderChange, now: float) -> Provider:
     """The provider with every attribute replaced that the change names."""
     aggregates = change.aggregates
     return msgspec.structs.replace(
@@ -37,4 +44,5 @@ def changed(provider: Provider, change: ProviderChange) -> Provider:
         aggregates=provider.aggregates if aggregates is None else tuple(sorted(set(aggregates))),
         disabled=provider.disabled if change.disabled is None else change.disabled,
         down=provider.down if change.down is None else change.down,
+        attributes=said_of(provider.attributes, change.attributes, now),
     )

@@ -6,6 +6,7 @@ request of an older version still reads; ``version`` says which one wrote it.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -18,10 +19,38 @@ Name = Annotated[str, msgspec.Meta(max_length=255)]
 REQUEST_VERSION = 1
 
 
+class Test(StrEnum):
+    """How a term compares a value of a host with its own; ``contains``: all of the term's are within it."""
+
+    IS = "is"
+    IS_NOT = "is_not"
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+    ABOVE = "above"
+    BELOW = "below"
+    CONTAINS = "contains"
+
+
+class LabelTerm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One of the host's values of the label ``key`` must pass the test against one of ``values``.
+
+    ``as_numbers`` compares numbers (what is no number fails), else texts. ``or_absent``: a host without the key passes.
+    """
+
+    key: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    values: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
+    test: Test = Test.IS
+    as_numbers: bool = False
+    or_absent: bool = False
+
+
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where it may stand. Empty means anywhere.
 
-    ``aggregates``: the host must be in at least one of each group. ``host`` and ``not_hosts`` are names of hosts.
+    ``aggregates``: the host must be in at least one of each group. ``host``, ``hosts`` (one of them; an empty tuple is
+    nowhere) and ``not_hosts`` are names of hosts. ``network``: the host's address is in it (``10.1.0.0/16``).
+    ``labels``: terms that must all hold. ``carries``: marks by which it may go to hosts that are only for some.
+    ``near_cell``: a cell that is preferred, because what is asked for comes from there.
     """
 
     zone: Name = ""
@@ -29,6 +58,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     host: Name = ""
     cell: Name = ""
     not_hosts: tuple[Name, ...] = ()
+    hosts: tuple[Name, ...] | None = None
+    network: Name = ""
+    labels: tuple[LabelTerm, ...] = ()
+    carries: tuple[Name, ...] = ()
+    near_cell: Name = ""
 
 
 class DeviceWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Text, delete, func, insert, select, update
 
+from kilonova_placement.model.attributes import Attributes
 from kilonova_placement.model.providers import Inventory, Overlay, Provider, ProviderUse, Reported
 from kilonova_placement.store.claims import in_chunks
 from kilonova_placement.store.tables import changes, claim_amounts, providers
@@ -188,4 +189,5 @@ def _provider(row: Row[Any]) -> Provider:
     values["traits"], values["aggregates"] = tuple(values["traits"]), tuple(values["aggregates"])
     values["reported"] = values["reported"] and msgspec.convert(values["reported"], Reported)
     values["overlay"] = values["overlay"] and msgspec.convert(values["overlay"], Overlay)
+    values["attributes"] = msgspec.convert(values["attributes"] or {}, Attributes)
     return Provider(**values)

@@ -1,7 +1,8 @@
 """The tables of placement. ``claims`` and ``claim_amounts`` are the ledger: usage is a sum over it, never a counter.
 
 Invariants: ``claim_amounts`` has rows of live claims only; every change of a provider, or of what is claimed of it,
-raises the provider's ``generation`` and writes a row to ``changes`` in the same transaction. Every class and trait
+raises the provider's ``generation`` and writes a row to ``changes`` in the same transaction. So does every new claim
+with a group, and every release of one, with the group's: its members are its live claims. Every class and trait
 that a provider has and the standard lists lack is in ``custom_classes`` or ``custom_traits``; one in use stays.
 """
 
@@ -35,6 +36,7 @@ providers = Table(
     Column("unseen", BigInteger, nullable=False, server_default="1"),
     Column("reported", Json),
     Column("overlay", Json),
+    Column("attributes", Json),
 )
 
 claims = Table(
@@ -54,9 +56,24 @@ claims = Table(
     Column("created_at", Float, nullable=False),
     Column("released_at", Float),
     Column("consumer_type", String(255)),
+    Column("group_id", String(255)),
+    Column("leaves", String(64)),
     Index("ix_claims_project", "project_id", "user_id"),
     Index("ix_claims_expires", "expires_at"),
     Index("ix_claims_released", "released_at"),
+)
+# Few claims have these, so their indexes hold only those that do.
+for _column in (claims.c.group_id, claims.c.leaves):
+    _has_one = _column.isnot(None)
+    Index(f"ix_claims_{_column.name}", _column, postgresql_where=_has_one, sqlite_where=_has_one)
+
+claim_groups = Table(
+    "claim_groups",
+    metadata,
+    Column("group_id", String(255), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    Index("ix_claim_groups_changed", "changed_at"),
 )
 
 claim_amounts = Table(
@@ -90,5 +107,7 @@ changes = Table(
     Column("provider_id", String(36), nullable=False),
     Column("writer", String(36), nullable=False),
     Column("at", Float, nullable=False),
+    #: A group that changed; ``provider_id`` is empty then.
+    Column("group_id", String(255), nullable=False, server_default=""),
     sqlite_autoincrement=True,  # a number is never used twice, also after old rows are cleared away
 )
