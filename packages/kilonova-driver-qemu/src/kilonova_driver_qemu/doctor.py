@@ -27,9 +27,9 @@ def host_requirements(*, probe: bool = True) -> tuple[Requirement, ...]:
     """Check this host; ``probe`` False leaves out the accelerator, which takes seconds."""
     found = (
         _qemu(),
-        _program("qemu-img", "apt install qemu-utils"),
-        _program("prlimit", "apt install util-linux"),
-        _program("setpriv", "apt install util-linux"),
+        _program("qemu-img", "apt-get install -y qemu-utils"),
+        _program("prlimit", "apt-get install -y util-linux"),
+        _program("setpriv", "apt-get install -y util-linux"),
         _tun(),
     )
     return (*found, accelerator_requirement()) if probe else found
@@ -43,11 +43,13 @@ def _program(name: str, mend: str) -> Requirement:
 def _qemu() -> Requirement:
     name, path = "qemu-system-x86_64", find_program("qemu-system-x86_64")
     if path is None:
-        return Requirement(name=name, ok=False, found="not found", mend="apt install qemu-system-x86")
+        return Requirement(name=name, ok=False, found="not found", mend="apt-get install -y qemu-system-x86")
     try:
         version = qemu_version(path)
     except DriverError as error:
-        return Requirement(name=name, ok=False, found=error.message, mend="apt install --reinstall qemu-system-x86")
+        return Requirement(
+            name=name, ok=False, found=error.message, mend="apt-get install -y --reinstall qemu-system-x86"
+        )
     ok, words = version >= OLDEST_QEMU, ".".join(map(str, version))
     return Requirement(name=name, ok=ok, found=f"{path} {words}", mend="" if ok else "install QEMU 7.0 or newer")
 
@@ -56,7 +58,8 @@ def _tun() -> Requirement:
     device = Path("/dev/net/tun")
     ok = os.access(device, os.R_OK | os.W_OK)
     found = "usable" if ok else "not usable by this user" if device.exists() else "not found"
-    return Requirement(name=str(device), ok=ok, found=found, mend="" if ok else "modprobe tun; chmod 0666 /dev/net/tun")
+    mend = "" if ok else f"chmod 0666 {device}" if device.exists() else "modprobe tun"
+    return Requirement(name=str(device), ok=ok, found=found, mend=mend)
 
 
 def accelerator_requirement() -> Requirement:

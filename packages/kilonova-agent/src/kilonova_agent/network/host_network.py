@@ -111,7 +111,7 @@ class HostNetwork:
         return (await self._helper.ask(ListPorts())).ports
 
     def launcher(self) -> tuple[str, ...]:
-        """What to put before a guest's command line, so that it finds its taps. After ``enclose``; of use with a port."""
+        """What to put before a guest's command line, so that it finds its taps; after ``enclose``."""
         return self._enter(self._own.hub)
 
     def command_in(self, network_id: str) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ _TOOLS = {
     "unshare": "util-linux",
     "nsenter": "util-linux",
 }
+#: An ordinary user's PATH lacks the directories of nft and dnsmasq.
+_SYSTEM = "/usr/sbin:/sbin"
 _USER_NAMESPACES = Path("/proc/sys/user/max_user_namespaces")
 _DEBIAN_SWITCH = Path("/proc/sys/kernel/unprivileged_userns_clone")
 _UBUNTU_SWITCH = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
@@ -51,7 +53,7 @@ def host_requirements() -> tuple[Requirement, ...]:
 
 
 def _tool(name: str, package: str) -> Requirement:
-    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    path = shutil.which(name) or shutil.which(name, path=_SYSTEM)
     return Requirement(
         name=name,
         met=path is not None,
@@ -117,7 +119,10 @@ def _feature(name: str, words: str | None, mend: str) -> Requirement:
 def _attempt(root: bool, script: str, text: str = "") -> str | None:
     """None if the script works in a namespace of its own, else its words."""
     own = ("unshare", "--net") if root else ("unshare", "--user", "--map-root-user", "--net")
-    done = subprocess.run([*own, "sh", "-c", script], input=text, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM}"}
+    done = subprocess.run(
+        [*own, "sh", "-c", script], input=text, capture_output=True, text=True, check=False, env=environment
+    )
     return None if done.returncode == 0 else (done.stderr.strip() or f"status {done.returncode}")
 
 

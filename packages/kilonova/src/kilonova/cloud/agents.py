@@ -18,7 +18,7 @@ from pathlib import Path
 from kilonova_agent.settings import AgentSettings
 from kilonova_kit.processes import ProcessMark, read_mark, send_signal, wait_gone, write_mark
 
-from kilonova.cloud.folder import CloudFolder, CloudState
+from kilonova.cloud.folder import CloudFolder, CloudState, last_line
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +106,11 @@ class Agents:
             await asyncio.sleep(_RESTART_PAUSE_SECONDS)
             for process in self._processes:
                 process.ensure()
+
+    def last_words(self) -> str:
+        """The last line of each process's log: why a host does not come in."""
+        logs = [self._folder.logs / f"agent-{process.name}.log" for process in self._processes]
+        return "; ".join(last_line(path) for path in logs if path.exists())
 
     async def close(self) -> None:
         """Stop keeping them; they go on."""

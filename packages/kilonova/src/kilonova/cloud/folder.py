@@ -68,6 +68,12 @@ def _make_room(path: Path, mode: int) -> None:
         path.chmod(mode)
 
 
+def last_line(log: Path) -> str:
+    """The last thing that a process wrote to its log."""
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
 class CloudFolder:
     """Paths, state and secrets of one cloud."""
 

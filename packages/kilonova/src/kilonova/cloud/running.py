@@ -39,7 +39,7 @@ async def run_cloud(settings: ControllerSettings, *, announce: bool = True) -> N
         folder.write_clouds_yaml(state)
         agents = Agents(folder, await _processes(controller, folder, state))
         agents.start()
-        await _hosts_in(controller, folder, state, stop)
+        await _hosts_in(controller, folder, state, stop, agents)
         _settle_memory()
         write_private(ready, str(os.getpid()).encode())
         if announce:
@@ -98,7 +98,9 @@ def _agent_settings(folder: CloudFolder, state: CloudState, name: str) -> AgentS
     )
 
 
-async def _hosts_in(controller: Controller, folder: CloudFolder, state: CloudState, stop: asyncio.Event) -> None:
+async def _hosts_in(
+    controller: Controller, folder: CloudFolder, state: CloudState, stop: asyncio.Event, agents: Agents
+) -> None:
     """Wait until every host of this machine has reported what it has. Raises CloudError."""
     wanted = set(host_names(state)) if state.hosts else set()
     loop = asyncio.get_running_loop()
@@ -110,5 +112,6 @@ async def _hosts_in(controller: Controller, folder: CloudFolder, state: CloudSta
             return
         if loop.time() > give_up:
             missing = ", ".join(sorted(wanted - present))
-            raise CloudError(f"these hosts did not come in: {missing}; their logs are in {folder.logs}")
+            said = f"the last that was heard: {agents.last_words()}; their logs are in {folder.logs}"
+            raise CloudError(f"these hosts did not come in: {missing}; {said}")
         await asyncio.sleep(0.02)

