@@ -53,7 +53,7 @@ def chooser(**multipliers: float) -> Chooser:
 
 def all_that_fit(request: Request, index: Index) -> set[str]:
     """The hosts a request could go to, found by asking again without those already chosen."""
-    from kilonova_placement.deciding.choosing import passing
+    from kilonova_placement.deciding.scoring import passing
     from kilonova_placement.deciding.wanted import translate
 
     mask = passing(translate(request, index), index)

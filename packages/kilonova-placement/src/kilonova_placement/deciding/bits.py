@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
 Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 
@@ -24,6 +25,12 @@ class LabelSets:
     def grow(self, rows: int) -> None:
         self._words = [grown(word, rows) for word in self._words]
         self._scratch = np.zeros(rows, np.uint64)
+
+    def excerpt(self, rows: Rows) -> LabelSets:
+        """The sets of these rows alone, by the same bits."""
+        small = LabelSets(len(rows))
+        small._bit, small._words = self._bit, [word[rows] for word in self._words]
+        return small
 
     def put(self, row: int, labels: Iterable[str]) -> None:
         for word in self._words:

@@ -4,6 +4,9 @@ One row per provider; the row of a *host* (a provider without a parent) also sum
 Rows of removed providers are reused. Changed in place: ``show`` and ``drop`` when a provider changes, ``take`` and
 ``give`` per claim. Only the writer of claims changes it, between two awaits, so a reader always sees a whole picture.
 
+What is decided may be kept and repaired (``pictures.py``): every change of a host's row, or of its tree, is noted in
+``changed``, and ``excerpt`` shows some hosts alone, so that constraints and weighers look at those only.
+
 Invariants: ``used`` is the sum of the live claims at the row's ``generation``; for a host ``free`` is capacity less
 used (for a tree: the sum over its providers of what is not negative). Both are proven by ``app/proving.py``.
 """
@@ -16,12 +19,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kilonova_placement.deciding.bits import LabelSets, Mask, grown
+from kilonova_placement.deciding.bits import LabelSets, Mask, Rows, grown
+from kilonova_placement.deciding.changes import ChangedRows
 from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
 
 Amounts = NDArray[np.int64]
 Labels = tuple[str, ...]
 _NO_BOUND = 2**62
+#: The columns of a class, and those of a provider beside its classes and labels.
+_OF_CLASS = ("capacity", "used", "free", "min_unit", "max_unit", "step_size")
+_OF_PROVIDER = ("root", "generation", "cell", "open", "is_host", "down")
+_LISTS = ("provider_ids", "names", "own_traits", "own_aggregates", "parent_ids")
 
 
 class Part(NamedTuple):
@@ -46,9 +54,18 @@ class ClassColumns:
         self.smallest_max = _NO_BOUND
 
     def grow(self, rows: int) -> None:
-        for name in ("capacity", "used", "free", "min_unit", "max_unit", "step_size"):
+        for name in _OF_CLASS:
             setattr(self, name, grown(getattr(self, name), rows))
         self.step_size[self.step_size == 0] = 1
+
+    def excerpt(self, rows: Rows) -> ClassColumns:
+        """These rows alone, with the bounds of all."""
+        small = ClassColumns(0)
+        for name in _OF_CLASS:
+            setattr(small, name, getattr(self, name)[rows])
+        small.largest_min, small.largest_step = self.largest_min, self.largest_step
+        small.largest_capacity, small.smallest_max = self.largest_capacity, self.smallest_max
+        return small
 
     def put(self, row: int, inventory: Inventory | None, used: int) -> None:
         self.capacity[row] = capacity = inventory.capacity if inventory else 0
@@ -97,6 +114,8 @@ class Index:
         self._cells: list[str] = [""]
         #: Trees of more than one provider only: root row -> {row: provider}.
         self._trees: dict[int, dict[int, Provider]] = {}
+        #: Rows of hosts whose own or whose tree's picture has changed.
+        self.changed = ChangedRows()
 
     # --- looking
 
@@ -142,6 +161,30 @@ class Index:
         """What is claimed of this provider, without zeros."""
         return {name: int(columns.used[row]) for name, columns in self.classes.items() if columns.used[row]}
 
+    def scale(self) -> tuple[int, ...]:
+        """What weights are measured by beside their own row: the largest of each class."""
+        return tuple(columns.largest_capacity for columns in self.classes.values())
+
+    def excerpt(self, roots: Iterable[int]) -> Index:
+        """These hosts and their trees alone, with the bounds of all: row 0 there is the first of these hosts."""
+        small, rows = Index(room=0), list(roots)
+        whole = {root: tree for root in rows if (tree := self._trees.get(root))}
+        rows += [row for root, tree in whole.items() for row in tree if row != root]
+        there, at = {row: number for number, row in enumerate(rows)}, np.array(rows, np.intp)
+        small.rows, small.hosts, small._cells = len(rows), self.hosts, self._cells
+        for name in _OF_PROVIDER:
+            setattr(small, name, getattr(self, name)[at])
+        for name in _LISTS:
+            whole_list = getattr(self, name)
+            setattr(small, name, [whole_list[row] for row in rows])
+        small.root = np.array([there.get(row, 0) for row in small.root.tolist()], np.int32)
+        small._row_of = {provider_id: row for row, provider_id in enumerate(small.provider_ids) if provider_id}
+        small._row_of_host = {small.names[row]: row for row in np.flatnonzero(small.is_host).tolist()}
+        small._trees = {there[root]: {there[row]: one for row, one in tree.items()} for root, tree in whole.items()}
+        small.traits, small.places = self.traits.excerpt(at), self.places.excerpt(at)
+        small.classes = {name: columns.excerpt(at) for name, columns in self.classes.items()}
+        return small
+
     # --- claims
 
     def take(self, parts: Iterable[Part]) -> None:
@@ -155,6 +198,7 @@ class Index:
     def _add(self, row: int, resource_class: str, amount: int) -> None:
         columns, root = self._columns(resource_class), int(self.root[row])
         columns.used[row] += amount
+        self.changed.add(root)
         if root in self._trees:
             self._sum_class(root, columns)
         else:
@@ -201,6 +245,7 @@ class Index:
         if is_host:
             self._row_of_host[provider.name] = row
         self._join_tree(row, provider)
+        self.changed.add(row)
         self.hosts = len(self._row_of_host)
 
     def drop(self, provider_id: str) -> None:
@@ -219,6 +264,7 @@ class Index:
         self.provider_ids[row] = self.names[row] = ""
         self.own_traits[row] = self.own_aggregates[row] = ()
         self._free_rows.append(row)
+        self.changed.add(row)
         self.hosts = len(self._row_of_host)
 
     def _shared(self, labels: Labels) -> Labels:
@@ -246,7 +292,7 @@ class Index:
 
     def _grow(self, room: int) -> None:
         self._room = room
-        for name in ("root", "generation", "cell", "open", "is_host", "down"):
+        for name in _OF_PROVIDER:
             setattr(self, name, grown(getattr(self, name), room))
         self.traits.grow(room)
         self.places.grow(room)
@@ -309,9 +355,11 @@ class Index:
         for name, columns in self.classes.items():
             columns.put(root, provider.inventories.get(name), int(columns.used[root]))
         self.traits.put(root, provider.traits)
+        self.changed.add(root)
 
     def _sum_tree(self, root: int) -> None:
         tree = self._trees[root]
+        self.changed.add(root)
         if root not in tree:
             return
         for name, columns in self.classes.items():

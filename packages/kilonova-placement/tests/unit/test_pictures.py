@@ -1,0 +1,165 @@
+"""A picture that is kept and repaired equals a fresh one, whatever happens in between."""
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kilonova_placement.deciding import pictures as pictures_module
+from kilonova_placement.deciding.changes import ChangedRows
+from kilonova_placement.deciding.choosing import Chooser, choose
+from kilonova_placement.deciding.index import Index
+from kilonova_placement.deciding.pictures import Picture, Pictures
+from kilonova_placement.deciding.spreading import spread
+from kilonova_placement.model.explanations import Explanation
+from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
+from kilonova_placement.model.requests import DeviceWish, Place, Request
+
+_KINDS = (
+    Request(resources={"VCPU": 1}),
+    Request(resources={"VCPU": 2, "MEMORY_MB": 3}, preferred_traits=("A", "B")),
+    Request(resources={"MEMORY_MB": 2}, required_traits=("A",), forbidden_traits=("C",)),
+    Request(resources={"VCPU": 1}, devices=(DeviceWish(resource_class="PGPU", count=2),)),
+    Request(resources={"VCPU": 1}, place=Place(zone="z", not_hosts=("h1",))),
+    Request(resources={"VCPU": 1}, place=Place(host="h2", cell="c1", aggregates=(("a", "b"), ("c",)))),
+)
+_MULTIPLIERS = {"ram": 1.5, "vcpu": -1.0}
+_hosts = st.fixed_dictionaries(
+    {
+        "inventories": st.dictionaries(
+            st.sampled_from(("VCPU", "MEMORY_MB", "PGPU")),
+            st.builds(Inventory, total=st.integers(0, 12), max_unit=st.integers(0, 4)),
+        ),
+        "traits": st.frozensets(st.sampled_from("ABC")).map(sorted).map(tuple),
+        "zone": st.sampled_from(("", "z")),
+        "cell": st.sampled_from(("c1", "c2")),
+        "aggregates": st.frozensets(st.sampled_from("abc")).map(sorted).map(tuple),
+        "disabled": st.sampled_from(("", "", "broken")),
+    }
+)
+_happenings = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.integers(0, 5), _hosts),
+        st.tuples(st.just("part"), st.integers(0, 5), _hosts),
+        st.tuples(st.just("drop"), st.integers(0, 5)),
+        st.tuples(st.just("claim"), st.integers(0, len(_KINDS) - 1), st.integers(1, 3)),
+        st.tuples(st.just("look"), st.integers(0, len(_KINDS) - 1), st.integers(1, 3)),
+        st.tuples(st.just("release"), st.integers(0, 20)),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+class _World:
+    """An index, what was said of it, and who has what."""
+
+    def __init__(self):
+        self.index, self.said, self.taken = Index(room=1), {}, []
+        self.chooser = Chooser(_MULTIPLIERS, Random(1), Pictures(most=4, worth_it=0))
+
+    def show(self, key, root, **words):
+        parent = None if key == root else root
+        self.said[key] = Provider(provider_id=key, name=key, generation=1, root_id=root, parent_id=parent, **words)
+        self.index.show(ProviderUse(provider=self.said[one], used=self._used(one)) for one in {key, root})
+
+    def _used(self, key):
+        row = self.index.row_of(key)
+        return {} if row is None else self.index.used(row)
+
+    def happen(self, kind, *words):
+        getattr(self, kind)(*words)
+
+    def put(self, number, host):
+        self.show(f"h{number}", f"h{number}", **host)
+
+    def part(self, number, host):
+        if f"h{number}" in self.said:
+            self.show(f"p{number}", f"h{number}", inventories=host["inventories"], traits=host["traits"])
+
+    def drop(self, number):
+        key = f"p{number}" if f"p{number}" in self.said else f"h{number}"
+        row = self.index.row_of(key)
+        self.taken = [parts for parts in self.taken if all(part.row != row for part in parts)]
+        if self.said.pop(key, None):
+            self.index.drop(key)
+
+    def claim(self, number, count):
+        found = choose(_KINDS[number], count, self.index, self.chooser)
+        for placement in [] if isinstance(found, Explanation) else found:
+            self.index.take(placement.parts)
+            self.taken.append(placement.parts)
+
+    def look(self, number, count):
+        """Choosing that is not followed by a claim leaves no trace."""
+        choose(_KINDS[number], count, self.index, self.chooser)
+
+    def release(self, number):
+        if self.taken:
+            self.index.give(self.taken.pop(number % len(self.taken)))
+
+    def compare(self):
+        for request in _KINDS:
+            kept = self.chooser.pictures.of(request, self.index, _MULTIPLIERS)
+            fresh = Picture(request, self.index, _MULTIPLIERS)
+            assert kept.change == fresh.change
+            for row in np.flatnonzero(kept.scores != fresh.scores).tolist():
+                assert kept.scores[row] == -np.inf, "a score is not what it is"
+                assert spread(fresh.wanted, self.index, row, {}) is None, "somebody who could give it is left out"
+            best = kept.best(Random(1))
+            assert (best is None) == (not np.isfinite(kept.scores).any())
+            assert best is None or kept.scores[best] == kept.scores.max()
+
+
+@given(_happenings)
+@settings(max_examples=300, deadline=None)
+def test_a_kept_picture_equals_a_fresh_one(happenings):
+    world = _World()
+    for happening in happenings:
+        world.happen(*happening)
+        world.compare()
+
+
+def test_only_what_changed_is_looked_at_again(make, monkeypatch):
+    index = make.index_of(*(make.host(number) for number in range(200)))
+    looked_at = []
+    honest = pictures_module.score
+
+    def counted(wanted, index, multipliers):
+        looked_at.append(index.rows)
+        return honest(wanted, index, multipliers)
+
+    monkeypatch.setattr(pictures_module, "score", counted)
+    chooser = make.chooser()
+    for _ in range(20):
+        (placement,) = choose(Request(resources={"VCPU": 1}), 1, index, chooser)
+        index.take(placement.parts)
+    assert looked_at == [200] + [1] * 19
+
+
+def test_the_kinds_asked_for_last_are_kept(make):
+    index, pictures = make.index_of(make.host(1)), Pictures(most=2)
+    one, two, three = (pictures.of(Request(resources={"VCPU": n}), index, {}) for n in (1, 2, 3))
+    assert pictures.of(Request(resources={"VCPU": 3}), index, {}) is three
+    assert pictures.of(Request(resources={"VCPU": 2}), index, {}) is two
+    assert pictures.of(Request(resources={"VCPU": 1}), index, {}) is not one
+
+
+def test_equals_are_chosen_by_chance_wherever_they_stand(make):
+    index = make.index_of(*(make.host(number) for number in range(600)))
+    picture, random = Picture(Request(resources={"VCPU": 1}), index, {}), Random(3)
+    chosen = {picture.best(random) for _ in range(2000)}
+    assert min(chosen) < 10
+    assert max(chosen) > 590
+    assert len(chosen) > 400
+
+
+@pytest.mark.parametrize("many", [5, 30_000])
+def test_changes_too_long_ago_are_not_named(many):
+    changed = ChangedRows()
+    for row in range(many):
+        changed.add(row)
+    assert changed.since(many) == set()
+    assert changed.since(many - 2) == {many - 2, many - 1}
+    assert changed.since(0) == (set(range(5)) if many == 5 else None)
