@@ -180,6 +180,7 @@ class FakePlacement(FakeService):
         super().__init__()
         self.hosts = dict(hosts)  # name -> cell; the id is the name with "id-" before it
         self.claims: dict[str, dict[str, Any]] = {}
+        self.requests: list[dict[str, Any]] = []  # as they were claimed
 
     def live(self) -> list[dict[str, Any]]:
         return [claim for claim in self.claims.values() if claim["state"] != "released"]
@@ -206,6 +207,7 @@ class FakePlacement(FakeService):
         return answer(404, {"errors": [{"detail": "not found", "code": "placement.undefined_code"}]})
 
     def _claim(self, body: Any) -> Reply:
+        self.requests.append(body["request"])
         place = body["request"].get("place", {})
         fitting = [name for name in self.hosts if name not in place.get("not_hosts", ())]
         fitting = [name for name in fitting if place.get("host") in (None, "", name)]

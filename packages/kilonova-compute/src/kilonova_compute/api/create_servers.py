@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
 from kilonova_kit.errors import BadRequest, NotFound
 from kilonova_kit.http.operations import Answer, Call, NoQuery
 from kilonova_kit.ids import is_uuid_like
@@ -42,6 +45,7 @@ CreateCall = Call[Compute, CreateServer, NoQuery]
 
 _LETTERS = string.ascii_letters + string.digits
 _PASSWORD_LENGTH = 12
+_CIDR = re.compile(r"/[0-9a-f.:]+")
 _WITHOUT_VOLUMES = "Block devices other than the image as a local root disk are not supported by this cloud."
 
 
@@ -276,16 +280,34 @@ def _hints(call: CreateCall) -> dict[str, list[str]]:
     given = call.body.hints if call.body.hints is not UNSET else call.body.old_hints
     if given is UNSET:
         return {}
-    if not isinstance(given.get("query", ""), str | dict):
-        raise invalid("query", given["query"], "it is not of type 'string', 'object'")
+    check_hints(given)
+    return {name: [_hint_text(one) for one in _as_list(value)] for name, value in given.items()}
+
+
+def check_hints(given: Mapping[str, Any]) -> None:
+    """What nova's schema says of its own hints; any other may be anything. Raises BadRequest."""
     for name in ("group", "different_host", "same_host"):
-        for value in _as_list(given.get(name, [])):
-            check_uuid(name, str(value))
-    return {name: [str(one) for one in _as_list(value)] for name, value in given.items()}
+        value = given.get(name, [])
+        for one in _as_list(value):
+            if not isinstance(one, str):
+                raise invalid(name, value, f"{one} is not of type 'string'")
+            check_uuid(name, one)
+    if isinstance(given.get("group"), list):
+        raise invalid("group", given["group"], f"{given['group']} is not of type 'string'")
+    if not isinstance(given.get("query", ""), str | dict):
+        raise invalid("query", given["query"], f"{given['query']} is not of type 'string', 'object'")
+    if "build_near_host_ip" in given:
+        check_address("build_near_host_ip", str(given["build_near_host_ip"]))
+    if not _CIDR.fullmatch(str(given.get("cidr", "/24"))):
+        raise invalid("cidr", given["cidr"], f"'{given['cidr']}' does not match '{_CIDR.pattern}'")
 
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def _hint_text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _certificates(call: CreateCall, wanted: WishedServer) -> tuple[str, ...] | None:

@@ -63,12 +63,15 @@ def _view(call: Call[Compute, Any, Any], request: ServerRequest) -> RequestView:
         resources=shown.resources,
         required_traits=shown.required_traits,
         forbidden_traits=shown.forbidden_traits,
+        preferred_traits=shown.preferred_traits,
         image_id=shown.image_id,
         image_traits=shown.image_traits,
         zone=shown.zone,
         host=shown.host if admin else UNSET,
         cell=shown.cell if admin else UNSET,
         not_hosts=shown.not_hosts if admin else UNSET,
+        group=shown.group,
+        priority=shown.priority,
         version=shown.version,
     )
 

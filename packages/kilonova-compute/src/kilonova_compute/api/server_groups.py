@@ -15,7 +15,7 @@ from kilonova_compute.api.types.server_groups import (
     GroupView,
     NewGroup,
 )
-from kilonova_compute.api.types.values import whole_text
+from kilonova_compute.api.types.values import as_positive, whole_text
 from kilonova_compute.app import server_groups as app
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.server_groups import ServerGroup
@@ -26,10 +26,10 @@ _ONE_POLICY = (2, 64)
 
 async def index(call: Call[Compute, None, GroupQuery]) -> GroupList:
     everybodys = bool(call.query.all_projects) and call.identity.is_admin
-    found = await app.listed(call.app, None if everybodys else call.identity.project_id or "")
     start = whole_text("offset", call.query.offset[-1]) if call.query.offset else 0
     size = list_pages.page_size(call, call.query.limit) or call.app.page_limit
-    return GroupList(server_groups=[_view(group) for group in found[start : start + size]])
+    found = await app.listed(call.app, None if everybodys else call.identity.project_id or "", start, size)
+    return GroupList(server_groups=[_view(group) for group in found])
 
 
 async def show(call: Call[Compute, None, NoQuery]) -> GroupAnswer:
@@ -42,7 +42,7 @@ async def create(call: Call[Compute, CreateGroup, NoQuery]) -> GroupAnswer:
     if wanted.rules is not UNSET and wanted.rules.max_server_per_host is not UNSET:
         if policy != "anti-affinity":
             raise BadRequest("Only anti-affinity policy supports rules.")
-        rules = {"max_server_per_host": wanted.rules.max_server_per_host}
+        rules = {"max_server_per_host": as_positive("max_server_per_host", wanted.rules.max_server_per_host)}
     group = await app.create(call.app, call.identity, wanted.name.strip(), policy, rules)
     return GroupAnswer(server_group=_view(group))
 

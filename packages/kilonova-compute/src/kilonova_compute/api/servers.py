@@ -25,6 +25,7 @@ from kilonova_compute.api.types.servers import (
     UpdateServer,
 )
 from kilonova_compute.api.types.values import check_address, check_short_hostname, invalid
+from kilonova_compute.app import server_groups
 from kilonova_compute.app import servers as app
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.servers import Server
@@ -117,7 +118,14 @@ async def show(call: ServerCall) -> ServerAnswer | UnreachableAnswer:
             raise
         known = await app.find_in_index(call.app, call.identity, call.path["server_id"])
         return UnreachableAnswer(server=server_views.unreachable_shown(known, server_views.sight_of(call)))
-    return ServerAnswer(server=server_views.detailed(server, server_views.sight_of(call), groups=[]))
+    return await _answer(call, server)
+
+
+async def _answer(call: Call[Compute, Any, Any], server: Server) -> ServerAnswer:
+    """The server with its group, which only a server has that was asked for with one."""
+    grouped = call.version >= versions.SERVER_GROUPS_SHOWN and "group" in server.scheduler_hints
+    groups = await server_groups.of_server(call.app, server.id) if grouped else []
+    return ServerAnswer(server=server_views.detailed(server, server_views.sight_of(call), groups=groups))
 
 
 async def update(call: Call[Compute, UpdateServer, NoQuery]) -> ServerAnswer:
@@ -130,7 +138,7 @@ async def update(call: Call[Compute, UpdateServer, NoQuery]) -> ServerAnswer:
         return msgspec.structs.replace(before, **changes)
 
     server = await app.change(call.app, server, how)
-    return ServerAnswer(server=server_views.detailed(server, server_views.sight_of(call), groups=[]))
+    return await _answer(call, server)
 
 
 def _changes(wanted: ServerChange, call: Call[Compute, UpdateServer, NoQuery]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import is_uuid_like, new_uuid
 
 from kilonova_compute.actions.create_server import claim_id_of
-from kilonova_compute.app import quotas
+from kilonova_compute.app import hints, quotas, server_groups
 from kilonova_compute.app import servers as app
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.cells.cells import CELL0
@@ -30,6 +30,7 @@ from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
 from kilonova_compute.model.requirements import CannotHonour, Requirements, amounts_of, requirements_of
 from kilonova_compute.model.servers import Fault, FlavorSnapshot, ImageSnapshot, Server, VmState, WantedNetwork
 from kilonova_compute.store import actions as action_store
+from kilonova_compute.store import index as index_store
 from kilonova_compute.store import requests as request_store
 from kilonova_compute.store import servers as store
 from kilonova_compute.store.actions import Journal
@@ -86,6 +87,8 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     image = await checked_image(compute, identity, wish)
     needs = needs_of(wish.flavor, image)
     preset = preset_of(wish.flavor, image, needs)
+    if wish.scheduler_hints:
+        preset = with_hints(preset, await hints.asked(compute, identity, wish.scheduler_hints))
     networks, (groups, names) = await _networks(compute, identity, wish), await _groups(compute, identity, wish)
     _check_host(compute, wish)
     wish = msgspec.structs.replace(wish, networks=networks, security_groups=names)
@@ -93,7 +96,7 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
         wish = msgspec.structs.replace(wish, config_drive=True, config_drive_text="True")
     servers = _servers(compute, identity, wish, image, project_id)
     requests = {server.id: _request(server, preset) for server in servers}
-    await compute.cells.database.write(lambda tx: request_store.add(tx, list(requests.values()), compute.clock()))
+    await compute.cells.database.write(lambda tx: _write_down(tx, compute, list(requests.values())))
     try:
         places = await compute.placement.claim({claim_id_of(one, 1): asked for one, asked in requests.items()})
     except Refused as refused:
@@ -328,6 +331,10 @@ def preset_of(flavor: FlavorSnapshot, image: ImageSnapshot | None, needs: Requir
     )
 
 
+def with_hints(preset: ServerRequest, asked: hints.Asked) -> ServerRequest:
+    return msgspec.structs.replace(preset, **msgspec.structs.asdict(asked))
+
+
 def _request(server: Server, preset: ServerRequest) -> ServerRequest:
     return msgspec.structs.replace(
         preset,
@@ -350,6 +357,14 @@ def _in_cell(server: Server, place: ClaimedPlace) -> Server:
 # --- writing
 
 
+def _write_down(tx: Connection, compute: Compute, requests: Sequence[ServerRequest]) -> None:
+    """The requests, and with them the membership in their group. Raises QuotaExceeded."""
+    request_store.add(tx, requests, compute.clock())
+    if (group := requests[0].group) is not None:
+        ids = [request.server_id for request in requests]
+        server_groups.join(tx, compute, group.group_id, requests[0].user_id, ids)
+
+
 async def _write(
     compute: Compute,
     identity: Identity,
@@ -368,7 +383,8 @@ async def _write(
         await cell.database.write(partial(_write_all, compute=compute, pairs=pairs))
         for server, record in pairs:
             compute.engine.wake(cell, record.id, Journal(action=record, lines=(), server=server))
-        await compute.announced(cell)
+    new = [(server, 1) for pairs in by_cell.values() for server, _ in pairs]
+    await compute.cells.database.write(lambda tx: index_store.put(tx, new))  # sooner than the outbox brings them
 
 
 def _write_all(tx: Connection, compute: Compute, pairs: Sequence[tuple[Server, ActionRecord]]) -> None:
@@ -391,7 +407,7 @@ async def _write_refused(
             store.add(tx, server)
             record = app.new_record(compute, identity, server, "create", request_id, {})
             action_store.add_closed(tx, app.closed_as_failed(record, why, now))
-            action_store.write_line(tx, record.id, _refusal(why, now))
+            action_store.write_lines(tx, record.id, [_refusal(why, now)])
 
     await cell.database.write(write)
     await compute.announced(cell)

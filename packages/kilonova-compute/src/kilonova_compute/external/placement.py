@@ -16,7 +16,7 @@ from kilonova_placement.client import PlacementClient
 from kilonova_placement.model.claims import Claim, Owner
 from kilonova_placement.model.explanations import Refused as RefusedByPlacement
 from kilonova_placement.model.providers import Inventory, ProviderChange, ProviderReport
-from kilonova_placement.model.requests import ImageNeeds, Place, Request
+from kilonova_placement.model.requests import GroupWish, ImageNeeds, Place, Request
 
 from kilonova_compute.model.explanations import Explanation
 from kilonova_compute.model.hosts import Host
@@ -131,9 +131,19 @@ def _request(asked: ServerRequest) -> Request:
         resources=asked.resources,
         required_traits=asked.required_traits,
         forbidden_traits=asked.forbidden_traits,
+        preferred_traits=asked.preferred_traits,
         place=Place(zone=asked.zone, host=asked.host, cell=asked.cell, not_hosts=asked.not_hosts),
+        group=_group(asked),
         image=ImageNeeds(image_id=asked.image_id, traits=asked.image_traits),
+        priority=asked.priority,
     )
+
+
+def _group(asked: ServerRequest) -> GroupWish | None:
+    group = asked.group
+    if group is None:
+        return None
+    return GroupWish(group_id=group.group_id, policy=group.policy, max_per_host=group.max_per_host)
 
 
 def _place(claim: Claim) -> ClaimedPlace:

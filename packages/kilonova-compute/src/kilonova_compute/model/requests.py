@@ -8,6 +8,14 @@ from __future__ import annotations
 import msgspec
 
 
+class RequestedGroup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The server group that the server is a member of, as it was when it was asked for."""
+
+    group_id: str
+    policy: str
+    max_per_host: int = 0
+
+
 class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one server asks of placement. Memory in MiB, disk in GiB; hosts and zones by name."""
 
@@ -18,12 +26,15 @@ class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     flavor: str = ""
     required_traits: tuple[str, ...] = ()
     forbidden_traits: tuple[str, ...] = ()
+    preferred_traits: tuple[str, ...] = ()
     zone: str = ""
     host: str = ""
     cell: str = ""
     image_id: str = ""
     image_traits: tuple[str, ...] = ()
     not_hosts: tuple[str, ...] = ()
+    group: RequestedGroup | None = None
+    priority: int = 0
     version: int = 1
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 
 class ServerGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """``policy`` is one of nova's four; ``rules`` may hold ``max_server_per_host``."""
+    """``policy`` is one of nova's four; ``rules`` may hold ``max_server_per_host``. ``members`` are ids of servers."""
 
     id: str
     name: str

@@ -8,7 +8,7 @@ from functools import partial
 from kilonova_kit.database import Connection
 
 from kilonova_compute.app.compute import Compute
-from kilonova_compute.store import actions, index, requests, servers
+from kilonova_compute.store import actions, index, requests, server_groups, servers
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ async def forget_old_servers(compute: Compute) -> None:
             continue
         await compute.cells.database.write(partial(index.remove, server_ids=gone))
         await compute.cells.database.write(partial(requests.remove, server_ids=gone))
+        await compute.cells.database.write(partial(server_groups.forget_members, server_ids=gone))
         log.info("%d servers that were deleted long ago are forgotten", len(gone))
 
 

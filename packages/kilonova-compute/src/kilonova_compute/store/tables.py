@@ -151,6 +151,16 @@ server_groups = Table(
     Column("record", Text, nullable=False),
 )
 
+#: Written together with the request; a member counts until its server is deleted.
+server_group_members = Table(
+    "server_group_members",
+    GLOBAL,
+    Column("server_id", String(36), primary_key=True),
+    Column("group_id", String(36), nullable=False, index=True),
+    Column("user_id", String(64), nullable=False),
+    Column("joined_at", Float, nullable=False),
+)
+
 servers = Table(
     "servers",
     CELL,

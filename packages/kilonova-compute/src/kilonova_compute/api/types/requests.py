@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from kilonova_compute.model.explanations import Explanation
+from kilonova_compute.model.requests import RequestedGroup
 
 _Word = Annotated[str, Meta(max_length=255)]
 
@@ -22,12 +23,15 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     resources: dict[str, int]
     required_traits: tuple[str, ...]
     forbidden_traits: tuple[str, ...]
+    preferred_traits: tuple[str, ...]
     image_id: str
     image_traits: tuple[str, ...]
     zone: str
     host: str | UnsetType = UNSET
     cell: str | UnsetType = UNSET
     not_hosts: tuple[str, ...] | UnsetType = UNSET
+    group: RequestedGroup | None
+    priority: int
     version: int
 
 

@@ -16,7 +16,7 @@ PolicyName = Literal["anti-affinity", "affinity", "soft-anti-affinity", "soft-af
 class GroupRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How many members one host may have."""
 
-    max_server_per_host: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    max_server_per_host: Annotated[int, Meta(ge=1)] | str | UnsetType = UNSET
 
 
 class GroupView(msgspec.Struct, frozen=True, kw_only=True):
