@@ -2,6 +2,10 @@
 
 A constraint is a function of (wanted, index) that gives the checks this request needs, none when it asks nothing of the
 kind. A check narrows a mask over the index's rows; the same check, applied alone, explains whom it removed.
+
+Law: about a host a check looks at its own row and tree only, and at nothing that changes without being noted in
+``index.changed``: its answers are kept, and asked again on an excerpt of the index (``pictures.py``, which also says
+which requests are decided afresh every time).
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 ``amounts_free`` (RAM, VCPU, disk) spreads with a positive multiplier and packs with a negative one, as Nova's
 ram_weight_multiplier and its kin do; the scale is the largest host, so a weight lies between 0 and 1.
+
+The law of constraints holds for weighers too: a host's weight is of its own row and tree, and is kept until
+``index.changed`` or ``index.scale`` says otherwise.
 """
 
 from __future__ import annotations
