@@ -16,7 +16,11 @@ ClassName = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9_]+$", max_length=255)
 TraitName = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9_]+$", max_length=255)]
 Name = Annotated[str, msgspec.Meta(max_length=255)]
 
-REQUEST_VERSION = 1
+NUMA_NODE = "HW_NUMA_ROOT"
+HYPERTHREADING = "HW_CPU_HYPERTHREADING"
+
+#: 1: amounts, devices by class, traits, place. 2: bundles of one provider, NUMA cells, devices by traits, machines.
+REQUEST_VERSION = 2
 
 
 class Test(StrEnum):
@@ -65,11 +69,73 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     near_cell: Name = ""
 
 
-class DeviceWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """So many discrete things of a class; they may come from several providers of one host."""
+class NumaPolicy(StrEnum):
+    """How near a device must be to the NUMA nodes that a guest's cells are on; without cells it means nothing.
+
+    ``required``: at one of them. ``socket``: at a node of the same socket (trait ``CUSTOM_SOCKET_<N>`` of both nodes).
+    ``preferred``: there if possible. ``legacy``: as required, and devices of no known node count as near.
+    """
+
+    LEGACY = "legacy"
+    REQUIRED = "required"
+    PREFERRED = "preferred"
+    SOCKET = "socket"
+
+
+class DeviceWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """So many discrete things of a class; they may come from several providers of one host.
+
+    The class names vendor and product; what else they must be (or must not) is in traits of their providers.
+    """
 
     resource_class: ClassName
     count: Amount = 1
+    required_traits: tuple[TraitName, ...] = ()
+    forbidden_traits: tuple[TraitName, ...] = ()
+    near: NumaPolicy = NumaPolicy.LEGACY
+
+
+class Bundle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What must come from one provider: a granular group of the Placement API. Without resources only its traits do.
+
+    ``name`` is unique in the request (``1``, ``_net``); ``Request.same_subtree`` speaks of it.
+    """
+
+    name: Name
+    resources: dict[ClassName, Amount] = {}
+    required_traits: tuple[TraitName, ...] = ()
+    forbidden_traits: tuple[TraitName, ...] = ()
+
+
+class NumaCell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A NUMA node of the guest. ``dedicated_cores`` are PCPU, ``shared_cores`` VCPU."""
+
+    memory_mb: Amount
+    dedicated_cores: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 0
+    shared_cores: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 0
+
+
+class NumaWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Cells, each on a NUMA node of its own: a provider with the trait ``HW_NUMA_ROOT``.
+
+    The cells' cores and memory are not in ``Request.resources``. PCPU comes from the node, VCPU and MEMORY_MB from the
+    node where nodes have them, else from the host, and NUMA_MEMORY_MB is claimed beside MEMORY_MB where nodes have it.
+    A host that has no nodes to tell apart counts as one node. ``memory_classes``: the class that gives the memory of
+    all cells, the first with which they fit; any but MEMORY_MB (huge pages, ``CUSTOM_MEMORY_PAGES_<KiB>KB``, in MiB)
+    comes from the node, instead of MEMORY_MB.
+    """
+
+    cells: Annotated[tuple[NumaCell, ...], msgspec.Meta(min_length=1, max_length=64)]
+    memory_classes: Annotated[tuple[ClassName, ...], msgspec.Meta(min_length=1, max_length=8)] = ("MEMORY_MB",)
+
+
+class ThreadPolicy(StrEnum):
+    """Dedicated cores and hyper-threading: ``require`` a host that has it, ``isolate`` on one that has not."""
+
+    ANY = ""
+    PREFER = "prefer"
+    ISOLATE = "isolate"
+    REQUIRE = "require"
 
 
 class GroupWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -88,10 +154,22 @@ class ImageNeeds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Everything one guest asks for. ``resources`` are divisible; ``priority``: higher is more important."""
+    """Everything one guest asks for.
+
+    ``resources`` are divisible, each whole from one provider of the host. ``bundles_apart``: no two bundles with
+    resources from one provider (``group_policy=isolate``). ``same_subtree``: names of bundles whose providers are one
+    of them and what hangs below it. ``machine``: the class of a whole machine, of which nothing may be claimed yet and
+    all is; ``resources`` are then the least it has. ``priority``: higher is more important.
+    """
 
     resources: dict[ClassName, Amount] = {}
     devices: tuple[DeviceWish, ...] = ()
+    numa: NumaWish | None = None
+    thread_policy: ThreadPolicy = ThreadPolicy.ANY
+    bundles: Annotated[tuple[Bundle, ...], msgspec.Meta(max_length=64)] = ()
+    bundles_apart: bool = False
+    same_subtree: tuple[tuple[Name, ...], ...] = ()
+    machine: ClassName | None = None
     required_traits: tuple[TraitName, ...] = ()
     forbidden_traits: tuple[TraitName, ...] = ()
     preferred_traits: tuple[TraitName, ...] = ()
@@ -102,5 +180,26 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     version: int = REQUEST_VERSION
 
     def all_required_traits(self) -> tuple[str, ...]:
-        """The request's own and the image's."""
-        return (*self.required_traits, *self.image.traits)
+        """What some provider of the host must have: the request's own, the image's, and what cores ask for."""
+        threads = (HYPERTHREADING,) if self.thread_policy is ThreadPolicy.REQUIRE else ()
+        return (*self.required_traits, *self.image.traits, *threads)
+
+    def all_forbidden_traits(self) -> tuple[str, ...]:
+        """What no provider of the host may have."""
+        threads = (HYPERTHREADING,) if self.thread_policy is ThreadPolicy.ISOLATE else ()
+        return (*self.forbidden_traits, *threads)
+
+
+def contradiction(request: Request) -> str:
+    """Why the request makes no sense, in words that name the field; empty when it does."""
+    both = {*request.all_required_traits()} & {*request.all_forbidden_traits()}
+    if both:
+        return f"request: required and forbidden at the same time: {', '.join(sorted(both))}"
+    names = [bundle.name for bundle in request.bundles]
+    if len(set(names)) < len(names):
+        return "request.bundles: each name may be given once"
+    if unknown := sorted({name for tree in request.same_subtree for name in tree} - set(names)):
+        return f"request.same_subtree: there is no bundle {', '.join(unknown)}"
+    if request.machine and (request.numa or request.bundles or request.devices):
+        return "request.machine: a whole machine is not asked for together with cells, bundles or devices"
+    return ""
