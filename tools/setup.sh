@@ -1,11 +1,12 @@
 # Sourced by the commands in bin/: makes the project's environment, and installs what the machine lacks.
 #
+#   need_machine [NAME...]    every Debian package that the others may need, and NAME..., asked for once and together
 #   need_environment          uv, and the project's packages in .venv
-#   need_host_tools           QEMU and the few programs that guests and their network need
 #   need_guest_image          the tiny guest image, built once; its path is in $GUEST_IMAGE
 #   need_openstack_client     the real `openstack` command, in an environment of its own; its path is in $OPENSTACK
 #
-# Packages come by apt, as root or with sudo; where neither is possible the line to type is printed, and we stop.
+# Packages come by apt, as root or with a sudo that asks nothing; where neither is possible the one line to type is
+# printed, and we stop. All else is put into the checkout and the user's cache, and needs no privilege.
 # shellcheck shell=bash
 set -euo pipefail
 
@@ -17,34 +18,44 @@ OPENSTACK_CLIENT="python-openstackclient osc-placement"
 
 say() { printf '%s\n' "$*" >&2; }
 
-run_as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo "$@"; else
-        say "This machine lacks something that only root can install. Please type:"
-        say "    sudo $*"
-        say "and start this command again."
-        exit 1
-    fi
-}
+lacks() { ! dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
 # install_packages NAME...: those Debian packages that are not there yet.
 install_packages() {
-    local missing=()
+    local missing=() name become=(env)
     for name in "$@"; do
-        dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+        if lacks "$name"; then missing+=("$name"); fi
     done
     [ ${#missing[@]} = 0 ] && return
-    say "installing: ${missing[*]}"
-    if [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }; then
-        run_as_root apt-get update -qq >&2
+    if [ "$(id -u)" != 0 ]; then
+        # An ordinary user's guests reach what is outside by pasta; worth asking for, but not for its sake alone.
+        if lacks passt; then missing+=(passt); fi
+        if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then say_what_to_type "${missing[@]}"; exit 1; fi
+        become=(sudo env)
     fi
-    run_as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+    say "installing: ${missing[*]}"
+    "${become[@]}" apt-get update -qq >&2
+    "${become[@]}" DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
+
+say_what_to_type() {
+    local install="apt-get install -y --no-install-recommends $*"
+    say "This machine lacks what only root can install. Please type this line, and start this command again:"
+    if command -v sudo >/dev/null; then
+        say "    sudo apt-get update && sudo $install"
+    else
+        say "    su - -c 'apt-get update && $install'"
+    fi
+}
+
+has_uv() { command -v uv >/dev/null || [ -x "$TOOLS/uv/bin/uv" ]; }
+can_make_uv() { python3 -c 'import venv, ensurepip' 2>/dev/null; }
 
 need_uv() {
     if command -v uv >/dev/null; then UV=uv; return; fi
     UV=$TOOLS/uv/bin/uv
     [ -x "$UV" ] && return
-    python3 -c 'import venv, ensurepip' 2>/dev/null || install_packages python3-venv
+    can_make_uv || install_packages python3-venv
     say "installing uv"
     python3 -m venv "$TOOLS/uv"
     "$TOOLS/uv/bin/pip" install --quiet --disable-pip-version-check "uv==$UV_PIN"
@@ -55,20 +66,23 @@ need_environment() {
     (cd "$ROOT" && "$UV" sync --quiet --all-packages --frozen --compile-bytecode)
 }
 
-need_host_tools() {
-    install_packages qemu-system-x86 qemu-utils dnsmasq-base nftables iproute2 openssh-client procps
+need_machine() {
+    local wanted=(qemu-system-x86 qemu-utils dnsmasq-base nftables iproute2 openssh-client procps "$@")
+    has_uv || can_make_uv || wanted+=(python3-venv)
+    [ -s "$(guest_image)" ] || wanted+=(zstd binutils dpkg-dev e2fsprogs openssl)
+    install_packages "${wanted[@]}"
 }
 
-need_guest_tools() {
-    install_packages zstd binutils dpkg-dev e2fsprogs openssl qemu-utils
+# The path of the image that this checkout's tools/guest builds.
+guest_image() {
+    local stamp
+    stamp=$(cd "$ROOT/tools/guest" && find . -type f -not -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
+    printf '%s' "$CACHE/guest-$stamp/tiny.qcow2"
 }
 
 need_guest_image() {
-    local stamp
-    stamp=$(cd "$ROOT/tools/guest" && find . -type f -not -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16)
-    GUEST_IMAGE=$CACHE/guest-$stamp/tiny.qcow2
+    GUEST_IMAGE=$(guest_image)
     if [ ! -s "$GUEST_IMAGE" ]; then
-        need_guest_tools
         say "building the tiny guest image (once)"
         mkdir -p "$CACHE"
         local work

@@ -16,7 +16,7 @@ need_uv
 need_tempest
 case " $* " in
     *" --driver qemu "* | *" --driver=qemu "*)
-        need_host_tools
+        need_machine
         need_guest_image
         set -- --image "$GUEST_IMAGE" "$@"
         ;;
