@@ -35,7 +35,6 @@ from kilonova_compute.model.actions import (
     next_move,
 )
 from kilonova_compute.model.servers import Server
-from kilonova_compute.store import actions as store
 from kilonova_compute.store.actions import Journal
 
 log = logging.getLogger(__name__)
@@ -277,9 +276,8 @@ class Drive:
         await self._journal.write([], keep=False, change=change, action=closed)
         _closed.labels(closed.verb, state.value).inc()
         log.info("action %s %s%s", closed.verb, state.value, f": {message}" if message else "")
-        following = await self._cell.database.read(lambda tx: store.running_on(tx, closed.server_id))
-        if following is not None:
-            self._means.wake(self._cell, following)
+        if self._journal.following is not None:
+            self._means.wake(self._cell, self._journal.following)
 
     async def _begin_undoing(self, line: Line) -> None:
         fault = self._journal.first_fault or StepFault(code="cancelled", message="another action took its place")

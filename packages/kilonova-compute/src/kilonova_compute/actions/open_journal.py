@@ -47,6 +47,11 @@ class OpenJournal:
         return self._known.server
 
     @property
+    def following(self) -> str | None:
+        """The queued action that begins because this one was closed."""
+        return self._known.following
+
+    @property
     def first_fault(self) -> StepFault | None:
         return next((line.fault for line in self.lines if line.fault is not None), None)
 

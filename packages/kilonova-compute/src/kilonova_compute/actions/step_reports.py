@@ -38,7 +38,7 @@ def write_report(tx: Connection, host_id: str, report: StepReport, now: float) -
     if report.state == "working":
         return "", None
     reported = reported_line(line, report, now)
-    store.write_line(tx, report.action_id, reported)
+    store.write_lines(tx, report.action_id, [reported])
     lines = store.merged(journal.lines, [reported], journal.action.attempt)
     return "", msgspec.structs.replace(journal, lines=lines)
 

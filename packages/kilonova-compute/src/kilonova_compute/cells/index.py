@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from kilonova_kit.database import Connection, Database
+from kilonova_kit.database import Database
 from kilonova_kit.errors import Unavailable
 
 from kilonova_compute.cells.cells import Cell
-from kilonova_compute.model.servers import Server
 from kilonova_compute.store import index
 from kilonova_compute.store import servers as store
 
 log = logging.getLogger(__name__)
 
 _BATCH = 500
+#: For how long changes are gathered when nobody waits for them: a server that changes often is then carried less often.
+_GATHER_SECONDS = 0.03
 
 
 class IndexCarrier:
@@ -27,6 +28,7 @@ class IndexCarrier:
     def __init__(self, cell: Cell, index_database: Database) -> None:
         self._cell, self._index = cell, index_database
         self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
         #: Whether the cell's database answered when it was last asked.
@@ -48,6 +50,7 @@ class IndexCarrier:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(done)
         self._wake.set()
+        self._hurry.set()
         await done
 
     async def _run(self) -> None:
@@ -75,13 +78,10 @@ class IndexCarrier:
 
     async def _pause(self) -> None:
         """Until woken, or for a while: another controller may have written to the outbox."""
-        try:
-            async with asyncio.timeout(5.0):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-        finally:
-            self._wake.clear()
+        if await _set_within(self._wake, 5.0):
+            await _set_within(self._hurry, _GATHER_SECONDS)
+        self._wake.clear()
+        self._hurry.clear()
 
     async def _carry(self) -> bool:
         """One batch; whether there may be more."""
@@ -93,11 +93,16 @@ class IndexCarrier:
         self.reachable = True
         if not numbers:
             return False
-        await self._index.write(lambda tx: _enter(tx, servers))
+        await self._index.write(lambda tx: index.put(tx, servers))
         await self._cell.database.write(lambda tx: store.forget_announced(tx, numbers))
         return len(numbers) == _BATCH
 
 
-def _enter(tx: Connection, servers: list[tuple[Server, int]]) -> None:
-    for server, revision in servers:
-        index.put(tx, server, revision)
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for an event, or for a while."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

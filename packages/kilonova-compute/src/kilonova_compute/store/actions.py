@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import msgspec
-from kilonova_kit.database import Connection
+from kilonova_kit.database import Connection, Upsert
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from kilonova_compute.model.actions import ActionRecord, ActionState, Line
@@ -53,12 +53,7 @@ _LINES = (
     .where(action_lines.c.action_id == bindparam("of_action"), action_lines.c.attempt == bindparam("of_attempt"))
     .order_by(action_lines.c.position)
 )
-_WRITE_LINE = update(action_lines).where(
-    action_lines.c.action_id == bindparam("of_action"),
-    action_lines.c.attempt == bindparam("of_attempt"),
-    action_lines.c.position == bindparam("of_position"),
-)
-_ADD_LINE = insert(action_lines)
+_WRITE_LINES = Upsert(action_lines)
 
 
 class LostAction(Exception):
@@ -74,11 +69,15 @@ class ServerBusy(Exception):
 
 
 class Journal(msgspec.Struct, frozen=True, kw_only=True):
-    """An action with the lines of its present attempt, and its server (None when it is gone)."""
+    """An action with the lines of its present attempt, and its server (None when it is gone).
+
+    ``following``: the queued action that begins because this one was closed.
+    """
 
     action: ActionRecord
     lines: tuple[Line, ...]
     server: Server | None
+    following: str | None = None
 
 
 def _text(value: msgspec.Struct) -> str:
@@ -219,12 +218,11 @@ def advance(
         **({} if keep else {"holder": None}),
     }
     tx.execute(_WRITE, {**values, "action_id": action.id})
-    for line in lines:
-        write_line(tx, action.id, line)
+    write_lines(tx, action.id, lines)
     server = server_store.change(tx, action.server_id, change) if change else before.server
-    if not action.state.open:
-        _unlock(tx, action)
-    return Journal(action=action, lines=merged(before.lines, lines, action.attempt), server=server)
+    following = None if action.state.open else _unlock(tx, action)
+    lines_now = merged(before.lines, lines, action.attempt)
+    return Journal(action=action, lines=lines_now, server=server, following=following)
 
 
 def merged(known: Sequence[Line], written: Sequence[Line], attempt: int) -> tuple[Line, ...]:
@@ -233,21 +231,25 @@ def merged(known: Sequence[Line], written: Sequence[Line], attempt: int) -> tupl
     return tuple(by_position[position] for position in sorted(by_position))
 
 
-def write_line(tx: Connection, action_id: str, line: Line) -> None:
-    key = {"of_action": action_id, "of_attempt": line.attempt, "of_position": line.position}
-    record = _text(line)
-    if tx.execute(_WRITE_LINE, {**key, "record": record}).rowcount == 0:
-        values = {"action_id": action_id, "attempt": line.attempt, "position": line.position, "record": record}
-        tx.execute(_ADD_LINE, values)
+def write_lines(tx: Connection, action_id: str, lines: Sequence[Line]) -> None:
+    """Write lines of the journal, new ones and changed ones."""
+    rows = [
+        {"action_id": action_id, "attempt": line.attempt, "position": line.position, "record": _text(line)}
+        for line in lines
+    ]
+    _WRITE_LINES.put(tx, rows)
 
 
-def _unlock(tx: Connection, action: ActionRecord) -> None:
+def _unlock(tx: Connection, action: ActionRecord) -> str | None:
+    """Give the server's lock back, to a queued action if there is one; its id."""
     tx.execute(_UNLOCK, {"of_action": action.id})
     waiting = tx.execute(_QUEUED, {"of_server": action.server_id}).scalar()
-    if waiting is not None:
-        following = msgspec.structs.replace(_action.decode(waiting), state=ActionState.RUNNING)
-        tx.execute(_LOCK, {"server_id": following.server_id, "action_id": following.id})
-        _rewrite(tx, following)
+    if waiting is None:
+        return None
+    following = msgspec.structs.replace(_action.decode(waiting), state=ActionState.RUNNING)
+    tx.execute(_LOCK, {"server_id": following.server_id, "action_id": following.id})
+    _rewrite(tx, following)
+    return following.id
 
 
 def due(tx: Connection, now: float, most: int) -> list[str]:
@@ -261,11 +263,6 @@ def due(tx: Connection, now: float, most: int) -> list[str]:
 def let_go(tx: Connection, holder: str) -> None:
     """Free every action that this worker held before it died: nobody need wait until the hold is over."""
     tx.execute(update(actions).where(actions.c.holder == holder).values(holder=None, held_until=None))
-
-
-def running_on(tx: Connection, server_id: str) -> str | None:
-    """The id of the action that may run now on the server, if any."""
-    return lock_holder(tx, server_id)
 
 
 def of_server(

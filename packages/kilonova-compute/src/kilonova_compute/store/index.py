@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kilonova_kit.database import Connection
-from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, false, func, insert, not_, or_, select, update
+from kilonova_kit.database import Connection, Upsert
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, false, func, not_, or_, select
 
 from kilonova_compute.model.listing import ServerFilter, ServerOrder
 from kilonova_compute.model.servers import Server
@@ -19,9 +19,7 @@ from kilonova_compute.store.tables import server_index as index
 _UNIT, _PAIR = "\x1f", "\x1e"
 
 # Made once: to build a statement of forty columns costs more than to run it.
-_REVISION = select(index.c.revision).where(index.c.id == bindparam("server_id"))
-_ENTER = insert(index)
-_REPLACE = update(index).where(index.c.id == bindparam("server_id"))
+_ENTER = Upsert(index, rising="revision")
 _FIND = select(index.c.record).where(index.c.id == bindparam("server_id"))
 _CELL = select(index.c.cell).where(index.c.id == bindparam("server_id"))
 
@@ -67,14 +65,10 @@ def _row(server: Server, revision: int) -> dict[str, Any]:
     }
 
 
-def put(tx: Connection, server: Server, revision: int) -> None:
-    """Enter a server as of a revision; an older one than is there is dropped."""
-    row = _row(server, revision)
-    known = tx.execute(_REVISION, {"server_id": server.id}).scalar()
-    if known is None:
-        tx.execute(_ENTER, row)
-    elif known < revision:
-        tx.execute(_REPLACE, {**row, "server_id": server.id})
+def put(tx: Connection, entries: Sequence[tuple[Server, int]]) -> None:
+    """Enter servers, each as of a revision; one that is older than what is there is dropped."""
+    in_order = sorted(entries, key=lambda entry: entry[0].id)  # so that two controllers cannot block each other
+    _ENTER.put(tx, [_row(server, revision) for server, revision in in_order])
 
 
 def find(tx: Connection, server_id: str) -> Server | None:

@@ -13,5 +13,6 @@ from sqlalchemy import Connection
 
 from kilonova_kit.database.database import Database, DatabaseUnavailable, Transaction
 from kilonova_kit.database.types import Json, StringList
+from kilonova_kit.database.upserts import Upsert
 
-__all__ = ["Connection", "Database", "DatabaseUnavailable", "Json", "StringList", "Transaction"]
+__all__ = ["Connection", "Database", "DatabaseUnavailable", "Json", "StringList", "Transaction", "Upsert"]
