@@ -26,7 +26,7 @@ from kilonova_driver.types.settings import DriverSettings
 
 from kilonova_driver_fake import records, witness
 from kilonova_driver_fake.faults import Kind, crash_after
-from kilonova_driver_fake.host import check_spec, make_inventory, read_options
+from kilonova_driver_fake.host import FEATURES, check_spec, make_inventory, read_options, totals
 from kilonova_driver_fake.journal import Journal
 from kilonova_driver_fake.misbehaviour import Misbehaviour, has_orders
 from kilonova_driver_fake.records import Record, Removed, view
@@ -36,6 +36,7 @@ CAPABILITIES = Capabilities(
     version=version("kilonova-driver-fake"),
     contract=CONTRACT_VERSION,
     talents=frozenset({"pause", "diagnostics"}),
+    features=FEATURES,
     needs_host_network=False,
     needs_images=False,
 )
@@ -52,7 +53,7 @@ class FakeDriver:
     def __init__(self, settings: DriverSettings) -> None:
         self._options = read_options(settings)
         self._inventory = make_inventory(self._options)
-        self._totals = {pool.resource_class: pool.total for pool in self._inventory.pools}
+        self._totals = totals(self._inventory)
         self._state_dir = Path(settings.state_dir)
         self._host_name = settings.host_name
         self._witness = Path(self._options.witness_dir) if self._options.witness_dir else None

@@ -9,9 +9,10 @@ from kilonova_driver.conformance.verdicts import eventually
 from kilonova_driver.driver import Mode, PowerTarget
 from kilonova_driver.errors import Conflict, Internal, InvalidSpec, NoResources, Stale, Transient
 from kilonova_driver.loading import load_driver
-from kilonova_driver.types.guests import Disk, GuestSpec, Power
+from kilonova_driver.types.guests import CpuLayout, CpuPin, Disk, GuestSpec, Power
 from kilonova_driver.types.orders import Order
 from kilonova_driver.types.settings import DriverSettings
+from kilonova_driver_fake import inventory_files
 from kilonova_driver_fake.control import FakeControl
 
 
@@ -259,6 +260,40 @@ async def test_an_inventory_file_says_what_the_host_has(make, tmp_path):
     assert [pool.total for pool in inventory.pools] == [3, 3, 3]
     assert inventory.devices[0].count == 8
     assert inventory.traits == ("HW_CPU_X86_AVX",)
+
+
+async def test_a_file_may_tell_any_tree(make, tmp_path):
+    path = tmp_path / "host.toml"
+    path.write_text(inventory_files.__doc__.split("\n\n")[1])
+    inventory = await (await make(inventory_file=str(path))).inventory()
+    assert inventory.nodes[0].cpus == (0, 1, 2, 3, 8, 9, 10, 11)
+    assert inventory.nodes[0].huge_pages_mib == 2048
+    assert inventory.pci_devices[0].numa_node == 0
+    assert inventory.parts[0].devices[0].resource_class == "CUSTOM_BAREMETAL_LARGE"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("pools = [{resource_class = 'VCPU', totl = 1}]", "missing required field `total`"),
+        ("pools = [{resource_class = 'VCPU', total = 1, ratio = 2.0}]", "unknown key ratio in pools"),
+        ("pools = []\nmoons = 1", "unknown key moons"),
+        ("pools = []\n[[parts]]\nname = 'a'\nparent = 'b'", "there is no part b"),
+        ("pools = ", "Invalid value"),
+    ],
+)
+def test_a_file_that_tells_no_host_is_refused_with_the_place(tmp_path, text, words):
+    path = tmp_path / "host.toml"
+    path.write_text(text)
+    with pytest.raises(InvalidSpec, match=words):
+        load_driver("fake", settings(tmp_path, inventory_file=str(path)))
+
+
+async def test_a_guest_of_paper_has_the_layout_it_is_given(make):
+    driver = await make()
+    layout = CpuLayout(pins=(CpuPin(cpu=0, host_cpus=(3,)),))
+    spec = GuestSpec(guest_id="g", name="g", vcpus=1, memory_mib=64, layout=layout, required_features=("pinning",))
+    await built(driver, spec)
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ class QemuDriver:
     async def inventory(self) -> Inventory:
         # Not from the accelerator, whose probe may still be under way.
         version = await asyncio.to_thread(qemu_version, self._program())
-        return await asyncio.to_thread(measure, self._options, self._files.root, version)
+        return await asyncio.to_thread(measure, self._files.root, version)
 
     def _program(self) -> str:
         program = find_program(self._options.qemu_binary)

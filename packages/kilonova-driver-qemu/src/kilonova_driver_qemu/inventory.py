@@ -1,7 +1,7 @@
-"""What this host can give to guests: CPUs, memory and disk, the processor's features, what the driver can do.
+"""What this host can give to guests: CPUs, memory and disk, its nodes and devices, what the driver can do.
 
-Names are those of os-resource-classes and os-traits; ratios and reserved amounts are settings, with the defaults of
-the compute service (initial CPU ratio 4.0, memory and disk 1.0, 512 MB kept for the host).
+Names are those of os-resource-classes and os-traits. Ratios and reserved amounts are the defaults of the compute
+service (CPU ratio 4.0, memory and disk 1.0, 512 MB kept for the host); the operator's ``host.toml`` says otherwise.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kilonova_driver.errors import Internal
-from kilonova_driver.types.inventory import Cpu, Inventory, Pool
+from kilonova_driver.types.inventory import INVENTORY_VERSION, Cpu, Inventory, Pool
 
 from kilonova_driver_qemu.command_line import DISK_BUSES, NIC_MODELS
-from kilonova_driver_qemu.options import Options
+from kilonova_driver_qemu.machine import read_nodes, read_pci_devices
 
 _GIB = 1 << 30
+_CPU_RATIO = 4.0
+_RESERVED_MEMORY_MB = 512
 
 #: /proc/cpuinfo's flags whose trait has another name than the flag in capitals.
 _CPU_TRAITS = {
@@ -79,7 +81,7 @@ _TALENTS = (
 )
 
 
-def measure(options: Options, state_dir: Path, version: tuple[int, int, int]) -> Inventory:
+def measure(state_dir: Path, version: tuple[int, int, int], sys: Path = Path("/sys")) -> Inventory:
     """Measure this host. ``version`` is QEMU's. Raises Internal when /proc cannot be read."""
     try:
         cpu = read_cpu(Path("/proc/cpuinfo").read_text())
@@ -87,21 +89,25 @@ def measure(options: Options, state_dir: Path, version: tuple[int, int, int]) ->
         space = os.statvfs(state_dir)
     except OSError as error:
         raise Internal(f"this host cannot be measured: {error}") from error
+    nodes = read_nodes(sys, memory_mb)
     return Inventory(
-        pools=pools(options, os.cpu_count() or 1, memory_mb, space.f_blocks * space.f_frsize // _GIB),
+        pools=pools(sum(len(node.cpus) for node in nodes), memory_mb, space.f_blocks * space.f_frsize // _GIB),
         traits=traits(cpu.features),
         cpu=cpu,
         hypervisor_type="QEMU",
         hypervisor_version=version[0] * 1_000_000 + version[1] * 1_000 + version[2],
+        nodes=nodes,
+        pci_devices=read_pci_devices(sys, nodes),
+        version=INVENTORY_VERSION,
     )
 
 
-def pools(options: Options, cpus: int, memory_mb: int, disk_gb: int) -> tuple[Pool, ...]:
+def pools(cpus: int, memory_mb: int, disk_gb: int) -> tuple[Pool, ...]:
     """Make the three divisible pools; a reserved amount is never more than there is."""
     amounts = (
-        ("VCPU", cpus, options.reserved_host_cpus, options.cpu_allocation_ratio),
-        ("MEMORY_MB", memory_mb, options.reserved_host_memory_mb, options.ram_allocation_ratio),
-        ("DISK_GB", disk_gb, options.reserved_host_disk_gb, options.disk_allocation_ratio),
+        ("VCPU", cpus, 0, _CPU_RATIO),
+        ("MEMORY_MB", memory_mb, _RESERVED_MEMORY_MB, 1.0),
+        ("DISK_GB", disk_gb, 0, 1.0),
     )
     return tuple(
         Pool(resource_class=name, total=total, reserved=min(reserved, total), max_unit=total, allocation_ratio=ratio)

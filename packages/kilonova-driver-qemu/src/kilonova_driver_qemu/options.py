@@ -29,12 +29,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     console_log_bytes: int = 1 << 20
     #: How long a new process may take until it answers on its monitor.
     start_seconds: float = 30.0
-    reserved_host_cpus: int = 0
-    reserved_host_memory_mb: int = 512
-    reserved_host_disk_gb: int = 0
-    cpu_allocation_ratio: float = 4.0
-    ram_allocation_ratio: float = 1.0
-    disk_allocation_ratio: float = 1.0
 
 
 def read_options(options: dict[str, str]) -> Options:

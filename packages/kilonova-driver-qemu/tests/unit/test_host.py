@@ -11,7 +11,7 @@ from kilonova_driver_qemu.doctor import host_requirements
 from kilonova_driver_qemu.failures import explain
 from kilonova_driver_qemu.inventory import _CPU_TRAITS, pools, read_cpu, read_memory_mb, traits
 from kilonova_driver_qemu.layout import firmware_uuid
-from kilonova_driver_qemu.options import Options, read_options
+from kilonova_driver_qemu.options import read_options
 
 CPUINFO = """processor\t: 0
 vendor_id\t: AuthenticAMD
@@ -44,15 +44,15 @@ def test_memory_is_in_mebibytes() -> None:
 
 
 def test_pools_have_the_usual_ratios_and_never_reserve_more_than_there_is() -> None:
-    found = {pool.resource_class: pool for pool in pools(Options(), cpus=2, memory_mb=256, disk_gb=10)}
+    found = {pool.resource_class: pool for pool in pools(cpus=2, memory_mb=256, disk_gb=10)}
     assert found["VCPU"].allocation_ratio == 4.0
     assert found["MEMORY_MB"].reserved == 256
     assert found["DISK_GB"].total == 10
 
 
 def test_options_are_read_from_strings() -> None:
-    options = read_options({"reserved_host_memory_mb": "1024", "sandbox": "false", "cpu_allocation_ratio": "16"})
-    assert (options.reserved_host_memory_mb, options.sandbox, options.cpu_allocation_ratio) == (1024, False, 16.0)
+    options = read_options({"tcg_buffer_mib": "64", "sandbox": "false", "start_seconds": "2.5"})
+    assert (options.tcg_buffer_mib, options.sandbox, options.start_seconds) == (64, False, 2.5)
 
 
 @pytest.mark.parametrize("options", [{"acelerator": "kvm"}, {"accelerator": "xen"}, {"tcg_buffer_mib": "many"}])
