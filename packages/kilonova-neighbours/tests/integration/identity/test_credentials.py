@@ -1,4 +1,4 @@
-"""Credentials, EC2 keys, policy documents, consumers, unified limits."""
+"""Credentials, EC2 keys, policy documents, consumers."""
 
 from __future__ import annotations
 
@@ -65,34 +65,3 @@ async def test_policy_documents_and_consumers_are_kept(cloud: Any) -> None:
     assert (await cloud.made(f"PATCH {path}", {"consumer": {"description": "e"}}))["description"] == "e"
     assert await cloud.status(f"DELETE {path}") == 204
     assert await cloud.status(f"GET {path}") == 404
-
-
-async def test_limits_stand_on_registered_ones(cloud: Any) -> None:
-    (service,) = await cloud.made("GET /services?type=compute")
-    (demo,) = await cloud.made("GET /projects?name=demo")
-    place = {"service_id": service["id"], "resource_name": "cores"}
-    one = {**place, "resource_limit": 5, "project_id": demo["id"]}
-    assert await cloud.status("POST /limits", {"limits": [one]}) == 403
-    body = {"registered_limits": [{**place, "default_limit": 10}]}
-    (registered,) = await cloud.made("POST /registered_limits", body)
-    assert await cloud.status("POST /registered_limits", body) == 409
-    (limit,) = await cloud.made("POST /limits", {"limits": [one]})
-    assert await cloud.status("POST /limits", {"limits": [one]}) == 409
-    assert await cloud.status("POST /limits", {"limits": [{**one, "domain_id": "default"}]}) == 400
-    assert (await cloud.made(f"PATCH /limits/{limit['id']}", {"limit": {"resource_limit": 7}}))["resource_limit"] == 7
-    assert [known["id"] for known in await cloud.made("GET /limits", token=cloud.demo)] == [limit["id"]]
-    assert await cloud.status(f"GET /limits/{limit['id']}", token=cloud.demo) == 200
-    assert (await cloud.made("GET /limits/model", token=cloud.demo))["name"] == "flat"
-    path = f"/registered_limits/{registered['id']}"
-    assert await cloud.status(f"DELETE {path}") == 403
-    assert (await cloud.made(f"PATCH {path}", {"registered_limit": {"default_limit": 11}}))["default_limit"] == 11
-    assert await cloud.status(f"DELETE /limits/{limit['id']}") == 204
-    assert await cloud.status(f"DELETE {path}") == 204
-
-
-async def test_a_limit_with_unknown_attributes_makes_none_at_all(cloud: Any) -> None:
-    (service,) = await cloud.made("GET /services?type=compute")
-    good = {"service_id": service["id"], "resource_name": "cores", "default_limit": 10}
-    body = {"registered_limits": [good, {**good, "resource_name": "ram", "colour": "red"}]}
-    assert await cloud.status("POST /registered_limits", body) == 400
-    assert await cloud.made("GET /registered_limits") == []

@@ -43,7 +43,7 @@ def limit_view(call: IdentityCall, limit: Limit) -> Plain:
 async def register(call: IdentityCall) -> Plain:
     many = [_values(plain, CreateRegisteredLimit) for plain in call.body.registered_limits]
     found = await call.app.write(limits.register, many)
-    return listing(call, "registered_limits", [registered_view(call, limit) for limit in found])
+    return {"registered_limits": [registered_view(call, limit) for limit in found]}
 
 
 async def list_registered(call: IdentityCall) -> Plain:
@@ -69,17 +69,19 @@ async def delete_registered(call: IdentityCall) -> None:
 async def create(call: IdentityCall) -> Plain:
     many = [_values(plain, CreateLimit) for plain in call.body.limits]
     found = await call.app.write(limits.create, many)
-    return listing(call, "limits", [limit_view(call, limit) for limit in found])
+    return {"limits": [limit_view(call, limit) for limit in found]}
 
 
 async def list_(call: IdentityCall) -> Plain:
-    """Who may not read everything sees the limits of its own project or domain."""
-    asked = query(call)
-    equals = {name: asked[name] for name in ("project_id", "domain_id") if asked.get(name)}
-    identity = call.identity
-    if not reading(identity):
-        equals = {"project_id": identity.project_id} if identity.project_id else {"domain_id": identity.domain_id or ""}
-    found = await call.app.read(limits.limits, equals)
+    """Who may not read everything sees the limits of its own project, or of its domain and the projects in it."""
+    asked, identity = query(call), call.identity
+    if reading(identity):
+        equals = {name: asked[name] for name in ("project_id", "domain_id") if asked.get(name)}
+        found = await call.app.read(limits.limits, equals)
+    elif identity.domain_id:
+        found = await call.app.read(limits.limits_in_domain, identity.domain_id)
+    else:
+        found = await call.app.read(limits.limits, {"project_id": identity.project_id or ""})
     return listing(call, "limits", [limit_view(call, limit) for limit in found], _FILTERS)
 
 

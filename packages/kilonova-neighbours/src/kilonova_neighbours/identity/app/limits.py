@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kilonova_kit.errors import BadRequest, Conflict, Forbidden
+from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound
 from kilonova_kit.ids import new_hex_id
 
 from kilonova_neighbours.identity import store
@@ -13,7 +13,9 @@ from kilonova_neighbours.identity.model.limits import Limit, RegisteredLimit
 
 
 def registered(work: Work, limit_id: str) -> RegisteredLimit:
-    return finding.must(store.REGISTERED_LIMITS.get(work.tx, id=limit_id), "registered limit", limit_id)
+    if (found := store.REGISTERED_LIMITS.get(work.tx, id=limit_id)) is None:
+        raise NotFound(f"Could not find registered limit for {limit_id}.")
+    return found
 
 
 def all_registered(work: Work, equals: Values) -> list[RegisteredLimit]:
@@ -50,8 +52,9 @@ def _refuse_registered(work: Work, values: Values, own_id: str) -> None:
 
 
 def change_registered(work: Work, limit_id: str, values: Values) -> RegisteredLimit:
+    """Raises Forbidden as soon as anybody has a limit of its own, whatever is to be changed (as Keystone)."""
     known = registered(work, limit_id)
-    _refuse_used(work, known, "update", moved=bool(values.keys() & {"service_id", "region_id", "resource_name"}))
+    _refuse_used(work, known)
     _check_place(work, values)
     new = changed(known, values)
     place = {"service_id": new.service_id, "region_id": new.region_id, "resource_name": new.resource_name}
@@ -59,23 +62,34 @@ def change_registered(work: Work, limit_id: str, values: Values) -> RegisteredLi
     return store.REGISTERED_LIMITS.change(work.tx, new)
 
 
-def _refuse_used(work: Work, known: RegisteredLimit, verb: str, *, moved: bool) -> None:
+def _refuse_used(work: Work, known: RegisteredLimit) -> None:
     place = {"service_id": known.service_id, "region_id": known.region_id, "resource_name": known.resource_name}
-    if moved and store.LIMITS.get(work.tx, **place):
-        raise Forbidden(f"Unable to {verb} registered limit {known.id} because there are project limits associated.")
+    if store.LIMITS.get(work.tx, **place):
+        raise Forbidden(
+            f"Unable to update or delete registered limit {known.id} because there are project limits associated "
+            "with it."
+        )
 
 
 def delete_registered(work: Work, limit_id: str) -> None:
-    _refuse_used(work, registered(work, limit_id), "delete", moved=True)
+    _refuse_used(work, registered(work, limit_id))
     store.REGISTERED_LIMITS.remove(work.tx, id=limit_id)
 
 
 def limit(work: Work, limit_id: str) -> Limit:
-    return finding.must(store.LIMITS.get(work.tx, id=limit_id), "limit", limit_id)
+    if (found := store.LIMITS.get(work.tx, id=limit_id)) is None:
+        raise NotFound(f"Could not find limit for {limit_id}.")
+    return found
 
 
 def limits(work: Work, equals: Values) -> list[Limit]:
     return store.LIMITS.find(work.tx, **equals)
+
+
+def limits_in_domain(work: Work, domain_id: str) -> list[Limit]:
+    """The domain's own, and those of every project in it."""
+    projects = [project.id for project in store.PROJECTS.find(work.tx, domain_id=domain_id)]
+    return [*store.LIMITS.find(work.tx, domain_id=domain_id), *store.LIMITS.find(work.tx, project_id=projects)]
 
 
 def create(work: Work, many: list[Values]) -> list[Limit]:
@@ -85,18 +99,24 @@ def create(work: Work, many: list[Values]) -> list[Limit]:
 
 def _create(work: Work, values: Values) -> Limit:
     _check_place(work, values)
-    if bool(values.get("project_id")) == bool(values.get("domain_id")):
-        raise BadRequest("Give either a project_id or a domain_id.")
-    if values.get("project_id"):
-        finding.project(work, values["project_id"])
-    else:
-        finding.domain(work, values["domain_id"])
+    _check_owner(work, values)
     if store.REGISTERED_LIMITS.get(work.tx, **_key(values)) is None:
-        raise Forbidden(f"Unable to create a limit that has no corresponding registered limit: {values}.")
+        raise Forbidden("Unable to create a limit that has no corresponding registered limit.")
     owner = {name: values.get(name) for name in ("project_id", "domain_id")}
     if store.LIMITS.get(work.tx, **_key(values), **owner):
         raise Conflict("Conflict occurred attempting to store limit - Duplicate entry.")
     return store.LIMITS.add(work.tx, Limit(id=new_hex_id(), **values))
+
+
+def _check_owner(work: Work, values: Values) -> None:
+    """A project or a domain that is there, and not both."""
+    project_id, domain_id = values.get("project_id"), values.get("domain_id")
+    if (project_id is None) == (domain_id is None):
+        raise BadRequest("Give either a project_id or a domain_id.")
+    known = store.PROJECTS.get(work.tx, id=project_id or domain_id)
+    if known is None or known.is_domain != (domain_id is not None):
+        name = "project_id" if project_id is not None else "domain_id"
+        raise BadRequest(f"Expecting to find valid {name} in limit: there is no {project_id or domain_id}.")
 
 
 def change(work: Work, limit_id: str, values: Values) -> Limit:

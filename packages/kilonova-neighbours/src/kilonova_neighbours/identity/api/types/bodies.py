@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -11,8 +11,9 @@ def _body(name: str) -> type[msgspec.Struct]:
     return msgspec.defstruct(f"{name.title().replace('_', '')}Body", [(name, dict[str, Any])], frozen=True)
 
 
-def _bodies(name: str) -> type[msgspec.Struct]:
-    return msgspec.defstruct(f"{name.title().replace('_', '')}Body", [(name, list[dict[str, Any]])], frozen=True)
+def _bodies(name: str, least: int = 0) -> type[msgspec.Struct]:
+    many = Annotated[list[dict[str, Any]], msgspec.Meta(min_length=least)]
+    return msgspec.defstruct(f"{name.title().replace('_', '')}Body", [(name, many)], frozen=True)
 
 
 UserBody = _body("user")
@@ -31,9 +32,9 @@ TrustBody = _body("trust")
 ConsumerBody = _body("consumer")
 PolicyBody = _body("policy")
 RegisteredLimitBody = _body("registered_limit")
-RegisteredLimitsBody = _bodies("registered_limits")
+RegisteredLimitsBody = _bodies("registered_limits", least=1)
 LimitBody = _body("limit")
-LimitsBody = _bodies("limits")
+LimitsBody = _bodies("limits", least=1)
 
 
 class TagsBody(msgspec.Struct, frozen=True):
