@@ -10,6 +10,7 @@ import click
 #: Command, its module, and the line that ``--help`` shows (so that help imports nothing).
 _COMMANDS = {
     "up": ("kilonova.commands.up", "Start a cloud on this machine."),
+    "placement": ("kilonova.commands.placement", "Serve placement alone, without a cloud around it."),
     "down": ("kilonova.commands.down", "Shut its guests down and end all of it."),
     "status": ("kilonova.commands.status", "Say how a cloud is."),
     "doctor": ("kilonova.commands.doctor", "Say what is missing or wrong on this machine, and how to mend it."),

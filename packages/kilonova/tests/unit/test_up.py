@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from kilonova.cloud.errors import CloudError
 from kilonova.cloud.folder import CloudFolder, CloudState
+from kilonova.cloud.serving import check_address
 from kilonova.commands import up
 
 
@@ -47,7 +48,7 @@ def test_tls_needs_both_files(folder: CloudFolder) -> None:
 @pytest.mark.parametrize("listen", ["nonsense", "127.0.0.1:port"])
 def test_an_address_that_is_none_is_explained(listen: str) -> None:
     with pytest.raises(CloudError, match="HOST:PORT"):
-        up._check_address(CloudState(listen=listen))
+        check_address(CloudState(listen=listen))
 
 
 def test_a_taken_port_is_named() -> None:
@@ -56,7 +57,7 @@ def test_a_taken_port_is_named() -> None:
         taken.listen()
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(CloudError, match=listen):
-            up._check_address(CloudState(listen=listen))
+            check_address(CloudState(listen=listen))
 
 
 @pytest.mark.parametrize("words", [["--hosts", "-1"], ["--cells", "0"], ["--image", "/no/such/file"]])

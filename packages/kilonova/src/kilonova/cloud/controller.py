@@ -14,7 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
-import uvicorn
 from kilonova_compute.api.routes import SERVICE as COMPUTE
 from kilonova_compute.app.compute import Admission
 from kilonova_compute.app.host_joins import new_token
@@ -25,7 +24,7 @@ from kilonova_kit.http.client import ByUrl, InProcess, ServiceClient, Transport
 from kilonova_kit.http.edge import Edge
 from kilonova_kit.http.operations import Service
 from kilonova_kit.http.policy import PolicyBook
-from kilonova_kit.http.serving import FrontDoor, make_server
+from kilonova_kit.http.serving import FrontDoor
 from kilonova_kit.http.token_check import TokenCheck
 from kilonova_neighbours.identity.service import Bootstrap, IdentityApp, IdentitySettings
 from kilonova_neighbours.identity.service import make_edge as make_identity_edge
@@ -35,12 +34,13 @@ from kilonova_neighbours.image.settings import BootstrapImage, ImageSettings
 from kilonova_neighbours.network.service import SERVICE as NETWORK
 from kilonova_neighbours.network.service import BootstrapNetwork, NetworkApp, NetworkSettings
 from kilonova_placement.service import SERVICE as PLACEMENT
-from kilonova_placement.service import PlacementApp, PlacementSettings
+from kilonova_placement.service import PlacementApp
 
 from kilonova.cloud.errors import CloudError
 from kilonova.cloud.folder import CloudFolder, CloudState
 from kilonova.cloud.free_network import free_network
-from kilonova.cloud.settings import OperatorSettings
+from kilonova.cloud.serving import start_serving
+from kilonova.cloud.settings import OperatorSettings, database_url, placement_settings
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +79,6 @@ class Controller:
         self._parts: list[Part] = []
         self._transports: dict[str, Transport] = {}
         self._door = FrontDoor(self.ready, version("kilonova"))
-        self._server: uvicorn.Server | None = None
-        self._serving: asyncio.Task[None] | None = None
         self._closers: list[Callable[[], Awaitable[None]]] = []
         self.compute: ComputeApp | None = None
 
@@ -207,14 +205,13 @@ class Controller:
     async def _start_placement(self, check: TokenCheck) -> None:
         if self._elsewhere("placement"):
             return
-        app = PlacementApp(PlacementSettings(database=self._database("placement")))
+        app = PlacementApp(placement_settings(self._operator, self._folder))
         await self._run(app)
         self._mount(PLACEMENT, app, check)
 
     def _database(self, name: str) -> str:
         """The URL of one of the cloud's databases."""
-        url = self._operator.database.url
-        return url.replace("{name}", name) if url else self._folder.database(name)
+        return database_url(self._operator, self._folder, name)
 
     def _compute_settings(self) -> ComputeSettings:
         kept = self._folder.secrets()
@@ -229,16 +226,7 @@ class Controller:
         )
 
     async def _serve(self) -> None:
-        host, port = self._state.address
-        server = make_server(
-            self._door, host, port, certificate=self._state.certificate or None, key=self._state.key or None
-        )
-        self._server = server
-        self._serving = asyncio.create_task(server.serve(), name="http")
-        while not server.started:
-            if self._serving.done():
-                await self._serving
-            await asyncio.sleep(0.01)
+        self._closers.append(await start_serving(self._door, self._state))
 
     async def join_token(self, cell: str) -> str:
         """A token for a host of this machine. Raises CloudError before ``start``."""
@@ -251,8 +239,5 @@ class Controller:
         return [words for part in self._parts for words in await part.ready()]
 
     async def close(self) -> None:
-        if self._server is not None and self._serving is not None:
-            self._server.should_exit = True
-            await asyncio.gather(self._serving, return_exceptions=True)
         for close in reversed(self._closers):
             await close()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
-import signal
 from pathlib import Path
 
 from kilonova_agent.joining import join, read_joined
@@ -18,6 +16,7 @@ from kilonova.cloud.agents import AgentProcess, Agents, cell_of_host, drain_agen
 from kilonova.cloud.controller import Controller, ControllerSettings
 from kilonova.cloud.errors import CloudError
 from kilonova.cloud.folder import CloudFolder, CloudState
+from kilonova.cloud.process import settle_memory, stop_event
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ _HOSTS_SECONDS = 60.0
 async def run_cloud(settings: ControllerSettings, *, announce: bool = True) -> None:
     """Start all, say ``ready``, and go on until SIGTERM or SIGINT; then shut guests down and end all of it."""
     folder, state = settings.folder, settings.state
-    stop = _stop_event()
+    stop = stop_event()
     write_mark(folder.run / "controller.json", os.getpid())
     ready = folder.run / "ready"
     ready.unlink(missing_ok=True)
@@ -40,7 +39,7 @@ async def run_cloud(settings: ControllerSettings, *, announce: bool = True) -> N
         agents = Agents(folder, await _processes(controller, folder, state))
         agents.start()
         await _hosts_in(controller, folder, state, stop, agents)
-        _settle_memory()
+        settle_memory()
         write_private(ready, str(os.getpid()).encode())
         if announce:
             print(f"ready {state.public_url or state.url}", flush=True)
@@ -53,24 +52,6 @@ async def run_cloud(settings: ControllerSettings, *, announce: bool = True) -> N
         ready.unlink(missing_ok=True)
         await agents.close()
         await controller.close()
-
-
-def _settle_memory() -> None:
-    """Look for garbage more seldom, and never among what the start has made.
-
-    A list of a thousand servers makes tens of thousands of objects, none of them in a cycle; with Python's own
-    threshold of 700 the search for cycles took a third of such an answer.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
-
-
-def _stop_event() -> asyncio.Event:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
 
 
 async def _processes(controller: Controller, folder: CloudFolder, state: CloudState) -> list[AgentProcess]:

@@ -15,9 +15,11 @@ import msgspec
 from kilonova_compute.app.compute import Limits
 from kilonova_compute.model.flavors_on_demand import OnDemand
 from kilonova_kit.settings import NOT_SETTINGS, SettingsError, load_settings
+from kilonova_placement.service import PlacementSettings
 from msgspec import Meta
 
 from kilonova.cloud.errors import CloudError
+from kilonova.cloud.folder import CloudFolder
 
 
 class DatabaseSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,3 +125,14 @@ def operator_settings(root: Path, environ: Mapping[str, str] | None = None) -> O
         )
     except SettingsError as error:
         raise CloudError(str(error)) from error
+
+
+def database_url(operator: OperatorSettings, folder: CloudFolder, name: str) -> str:
+    """The URL of one of the databases."""
+    url = operator.database.url
+    return url.replace("{name}", name) if url else folder.database(name)
+
+
+def placement_settings(operator: OperatorSettings, folder: CloudFolder) -> PlacementSettings:
+    """Placement's own settings, within a cloud and alone."""
+    return PlacementSettings(database=database_url(operator, folder, "placement"))

@@ -16,6 +16,7 @@ from kilonova_kit.processes import read_mark
 
 from kilonova.cloud.errors import CloudError
 from kilonova.cloud.folder import CloudFolder, CloudState, last_line
+from kilonova.cloud.serving import check_address, check_tls
 from kilonova.commands.options import data_option
 
 _READY_SECONDS = 120.0
@@ -57,7 +58,7 @@ def command(
     if running is not None:
         raise CloudError(f"the cloud in {folder.root} is running already (process {running.pid})")
     state = _state(folder, said)
-    _check_address(state)
+    check_address(state)
     folder.save_state(state)
     if image is not None:
         (folder.root / "image").write_text(str(image.absolute()))
@@ -76,8 +77,7 @@ def _state(folder: CloudFolder, said: dict[str, Any]) -> CloudState:
         if name in given:
             given[name] = str(Path(given[name]).absolute())
     state = msgspec.structs.replace(before, **given)
-    if bool(state.certificate) != bool(state.key):
-        raise CloudError("TLS needs both --tls-certificate and --tls-key")
+    check_tls(state)
     if state.cells < before.cells and folder.exists:
         raise CloudError(
             f"this cloud has {before.cells} cells, and a cell cannot be taken away: say --cells {before.cells}"
@@ -85,35 +85,16 @@ def _state(folder: CloudFolder, said: dict[str, Any]) -> CloudState:
     return state
 
 
-def _check_address(state: CloudState) -> None:
-    """Say it now when the port is taken, and by what name it was asked for."""
-    import socket
-
-    try:
-        host, port = state.address
-    except ValueError:
-        raise CloudError(f"--listen {state.listen}: write HOST:PORT, for example 127.0.0.1:8774") from None
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CloudError(
-                f"cannot listen on {state.listen}: {error.strerror}; choose another with --listen"
-            ) from error
-
-
 def _run(folder: CloudFolder, state: CloudState, reset_passwords: bool, log_format: LogFormat, log_level: str) -> None:
-    # The loop and the database threads hand the interpreter to each other all the time by themselves; taking it away
-    # from one that works, every 5 ms as is usual, costs a third of what the controller can do.
-    sys.setswitchinterval(0.05)
     import uvloop
     from kilonova_kit.logs import configure_logging
 
     from kilonova.cloud.controller import ControllerSettings
+    from kilonova.cloud.process import let_threads_work
     from kilonova.cloud.running import run_cloud
     from kilonova.cloud.settings import operator_settings
 
+    let_threads_work()
     configure_logging(format=log_format, level=log_level, stream=sys.stderr)
     kept = folder.root / "image"
     image = Path(kept.read_text()) if kept.exists() else None
