@@ -67,7 +67,7 @@ class Demo:
         self.work = Path(tempfile.mkdtemp(prefix="kilonova-demo-"))
 
     def kilonova(self, *arguments: str, check: bool = True) -> str:
-        return _run([str(KILONOVA), *arguments], check=check)
+        return _run([str(KILONOVA), *arguments], check=check, env={**os.environ, "COLUMNS": "150"})
 
     def client(self, *arguments: str) -> str:
         """The real client, as the user ``demo``."""
@@ -90,7 +90,18 @@ class Demo:
         """Run a command inside the guest, over SSH with the key pair."""
         return self.kilonova("ssh", "--data", str(self.data), "--identity", str(self.work / KEY), SERVER, "--", command)
 
+    def fault(self) -> str:
+        """Why the server failed, where there is one and it says so."""
+        with contextlib.suppress(DemoFailed):
+            return str((self.server().get("fault") or {}).get("message", ""))
+        return ""
+
     # --- the conversation
+
+    def look_at_machine(self) -> None:
+        """Whatever is missing is said now, with the line that mends it, and not by the first server."""
+        with self.steps.step("kilonova doctor"):
+            self.kilonova("doctor", "--no-probe", "--data", str(self.data))
 
     def up(self) -> None:
         with self.steps.step("kilonova up") as note:
@@ -214,8 +225,16 @@ def main() -> int:
     demo = Demo(data, given.openstack, given.listen, given.image)
     finished = False
     try:
-        demo.up()
-        for part in (demo.look_around, demo.create, demo.wait_for_guest, demo.look_inside, demo.act, demo.delete):
+        for part in (
+            demo.look_at_machine,
+            demo.up,
+            demo.look_around,
+            demo.create,
+            demo.wait_for_guest,
+            demo.look_inside,
+            demo.act,
+            demo.delete,
+        ):
             part()
         if not given.keep:
             demo.down()
@@ -223,13 +242,16 @@ def main() -> int:
         print(_what_next(demo, given.keep))
         return 0
     except DemoFailed as failure:
-        print(f"\nThe demo failed: {failure}\nThe cloud's logs are in {data}/logs", file=sys.stderr)
+        print(f"\nThe demo failed: {failure}", file=sys.stderr)
+        if (data / "logs").exists():
+            print("\n".join(filter(None, (demo.fault(), f"The cloud's logs are in {data}/logs"))), file=sys.stderr)
         return 1
     finally:
         if not given.keep or not finished:
             demo.kilonova("down", "--data", str(data), check=False)
         shutil.rmtree(demo.work, ignore_errors=True)
-        if finished and not given.keep and given.data is None:
+        unused = not (data / "logs").exists()
+        if given.data is None and (unused or (finished and not given.keep)):
             shutil.rmtree(data, ignore_errors=True)
 
 
