@@ -15,10 +15,11 @@ _Kind = TypeVar("_Kind", bound=np.generic)
 
 
 class LabelSets:
-    """A set of labels per row. A label gets its bit when it is first seen."""
+    """A set of labels per row. A label gets its bit when it is first seen, and may lose it when no row has it."""
 
     def __init__(self, rows: int) -> None:
         self._bit: dict[str, int] = {}
+        self._spare: list[int] = []
         self._words: list[Words] = [np.zeros(rows, np.uint64)]
         self._scratch: Words = np.zeros(rows, np.uint64)
 
@@ -36,10 +37,19 @@ class LabelSets:
         for word in self._words:
             word[row] = 0
         for label in labels:
-            bit = self._bit.setdefault(label, len(self._bit))
+            bit = self._bit.get(label)
+            if bit is None:
+                bit = self._bit[label] = self._new_bit()
             while bit // 64 >= len(self._words):
                 self._words.append(np.zeros_like(self._words[0]))
             self._words[bit // 64][row] |= np.uint64(1 << bit % 64)
+
+    def _new_bit(self) -> int:
+        """The next bit; before one more word is begun, those of labels that no row has any more."""
+        if not self._spare and self._bit and len(self._bit) % 64 == 0:
+            used = self.in_use(len(self._scratch))
+            self._spare = [self._bit.pop(label) for label in [label for label in self._bit if label not in used]]
+        return self._spare.pop() if self._spare else len(self._bit)
 
     def of(self, row: int) -> frozenset[str]:
         return frozenset(

@@ -19,8 +19,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kilonova_placement.deciding.attributes import HostAttributes
 from kilonova_placement.deciding.bits import LabelSets, Mask, Rows, grown
 from kilonova_placement.deciding.changes import ChangedRows
+from kilonova_placement.deciding.groups import Groups
 from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
 
 Amounts = NDArray[np.int64]
@@ -87,7 +89,7 @@ class ClassColumns:
 class Index:
     """All providers. ``rows`` is how many rows are in use or free for reuse; every column is at least that long."""
 
-    def __init__(self, room: int = 64) -> None:
+    def __init__(self, room: int = 64, most: Mapping[str, int] | None = None) -> None:
         self.rows = 0
         self.hosts = 0
         self._room = room
@@ -110,12 +112,16 @@ class Index:
         self.down: Mask = np.zeros(room, np.bool_)
         self.traits = LabelSets(room)
         self.places = LabelSets(room)
+        #: What is said about hosts beside that, and how many guests they have.
+        self.attributes = HostAttributes(room, most)
         self.classes: dict[str, ClassColumns] = {}
         self._cells: list[str] = [""]
         #: Trees of more than one provider only: root row -> {row: provider}.
         self._trees: dict[int, dict[int, Provider]] = {}
         #: Rows of hosts whose own or whose tree's picture has changed.
         self.changed = ChangedRows()
+        #: Who of a group stands where. It is not in an excerpt: a group's requests are decided afresh.
+        self.groups = Groups()
 
     # --- looking
 
@@ -162,8 +168,8 @@ class Index:
         return {name: int(columns.used[row]) for name, columns in self.classes.items() if columns.used[row]}
 
     def scale(self) -> tuple[int, ...]:
-        """What weights are measured by beside their own row: the largest of each class."""
-        return tuple(columns.largest_capacity for columns in self.classes.values())
+        """What weights are measured by beside their own row: the largest of each class, the versions there are."""
+        return (*(columns.largest_capacity for columns in self.classes.values()), *self.attributes.scale())
 
     def excerpt(self, roots: Iterable[int]) -> Index:
         """These hosts and their trees alone, with the bounds of all: row 0 there is the first of these hosts."""
@@ -182,6 +188,7 @@ class Index:
         small._row_of_host = {small.names[row]: row for row in np.flatnonzero(small.is_host).tolist()}
         small._trees = {there[root]: {there[row]: one for row, one in tree.items()} for root, tree in whole.items()}
         small.traits, small.places = self.traits.excerpt(at), self.places.excerpt(at)
+        small.attributes = self.attributes.excerpt(at)
         small.classes = {name: columns.excerpt(at) for name, columns in self.classes.items()}
         return small
 
@@ -203,6 +210,26 @@ class Index:
             self._sum_class(root, columns)
         else:
             columns.free[row] -= amount
+
+    def arrive(self, root: int) -> None:
+        """A claim is made on this host."""
+        self.attributes.arrive(root)
+        self.changed.add(root)
+
+    def withdraw(self, root: int) -> None:
+        """A claim that was to be made on this host is not."""
+        self.attributes.arrive(root, -1)
+        self.changed.add(root)
+
+    def leave(self, root: int) -> None:
+        """A claim on this host is released."""
+        self.attributes.leave(root)
+        self.changed.add(root)
+
+    def pass_time(self, now: float) -> None:
+        """Let what counts less with time count less."""
+        for row in self.attributes.pass_time(now):
+            self.changed.add(row)
 
     # --- providers
 
@@ -244,6 +271,8 @@ class Index:
             self._columns(name).put(row, provider.inventories.get(name), use.used.get(name, 0))
         if is_host:
             self._row_of_host[provider.name] = row
+            self.attributes.put(row, provider.attributes)
+            self.attributes.count(row, use.guests)
         self._join_tree(row, provider)
         self.changed.add(row)
         self.hosts = len(self._row_of_host)
@@ -261,6 +290,7 @@ class Index:
             columns.put(row, None, 0)
         self.traits.put(row, ())
         self.places.put(row, ())
+        self.attributes.clear(row)
         self.provider_ids[row] = self.names[row] = ""
         self.own_traits[row] = self.own_aggregates[row] = ()
         self._free_rows.append(row)
@@ -296,6 +326,7 @@ class Index:
             setattr(self, name, grown(getattr(self, name), room))
         self.traits.grow(room)
         self.places.grow(room)
+        self.attributes.grow(room)
         for columns in self.classes.values():
             columns.grow(room)
 

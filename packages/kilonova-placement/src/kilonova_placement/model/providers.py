@@ -124,7 +124,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderUse(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider and the sums of the live claims on it."""
+    """A provider and the sums of the live claims on it. ``guests``: of a host, how many claims its tree has."""
 
     provider: Provider
     used: dict[str, int]
+    guests: int = 0

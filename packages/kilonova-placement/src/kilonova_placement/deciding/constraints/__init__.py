@@ -14,6 +14,11 @@ from collections.abc import Callable
 
 from kilonova_placement.deciding.constraints.amounts import amounts
 from kilonova_placement.deciding.constraints.check import Check
+from kilonova_placement.deciding.constraints.crowd import crowd
+from kilonova_placement.deciding.constraints.group import group
+from kilonova_placement.deciding.constraints.labels import labels
+from kilonova_placement.deciding.constraints.marks import marks
+from kilonova_placement.deciding.constraints.network import network
 from kilonova_placement.deciding.constraints.place import place
 from kilonova_placement.deciding.constraints.state import state
 from kilonova_placement.deciding.constraints.traits import traits
@@ -22,6 +27,6 @@ from kilonova_placement.deciding.wanted import Wanted
 
 Constraint = Callable[[Wanted, Index], list[Check]]
 
-CONSTRAINTS: tuple[Constraint, ...] = (state, place, traits, amounts)
+CONSTRAINTS: tuple[Constraint, ...] = (state, place, network, labels, marks, crowd, group, traits, amounts)
 
 __all__ = ["CONSTRAINTS", "Check", "Constraint"]

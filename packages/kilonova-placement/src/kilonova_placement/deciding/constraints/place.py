@@ -1,4 +1,4 @@
-"""Where a request may stand: cell, zone, aggregates, a named host, not these hosts."""
+"""Where a request may stand: cell, zone, aggregates, a named host, one of some hosts, not these hosts."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def place(wanted: Wanted, index: Index) -> list[Check]:
         checks.insert(0, _cell(asked.cell, index))
     if asked.host:
         checks.append(_host(asked.host, index))
+    if asked.hosts is not None:
+        checks.append(_one_of(asked.hosts, index))
     if asked.not_hosts:
         checks.append(_not_hosts(asked.not_hosts, index))
     return checks
@@ -54,13 +56,24 @@ def _aggregate(names: Iterable[str], index: Index) -> Check:
 
 def _host(name: str, index: Index) -> Check:
     def narrow(mask: Mask) -> None:
-        row = index.row_of_host(name)
-        kept = row is not None and bool(mask[row])
-        mask[:] = False
-        if row is not None:
-            mask[row] = kept
+        _keep_only((name,), index, mask)
 
     return Check("host", narrow, ("is the host asked for", "are the host asked for"), _other("the host asked for"))
+
+
+def _one_of(names: tuple[str, ...], index: Index) -> Check:
+    def narrow(mask: Mask) -> None:
+        _keep_only(names, index, mask)
+
+    has = ("is one of the hosts asked for", "are hosts asked for")
+    return Check("one of these hosts", narrow, has, _other("one of the hosts asked for"))
+
+
+def _keep_only(names: Iterable[str], index: Index, mask: Mask) -> None:
+    rows = [row for name in names if (row := index.row_of_host(name)) is not None]
+    kept = mask[rows]
+    mask[:] = False
+    mask[rows] = kept
 
 
 def _not_hosts(names: Iterable[str], index: Index) -> Check:
