@@ -290,13 +290,8 @@ class Drive:
 
     def _line(self, step: Step) -> Line:
         """The step's line in the present attempt, or a new one."""
-        return self._journal.line(step.name) or Line(
-            step=step.name,
-            position=self._definition.names.index(step.name),
-            attempt=self._journal.action.attempt,
-            state=LineState.BEGUN,
-            started_at=self._means.services.clock(),
-        )
+        now, attempt = self._means.services.clock(), self._journal.action.attempt
+        return self._journal.line(step.name) or self._definition.line(step.name, attempt, now)
 
     def _undoing(self, line: Line) -> Line:
         if line.state is LineState.UNDOING:

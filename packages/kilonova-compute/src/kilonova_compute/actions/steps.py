@@ -21,7 +21,7 @@ from kilonova_messages.steps import HostStep
 from kilonova_compute.external.image import ImageService
 from kilonova_compute.external.network import NetworkService
 from kilonova_compute.external.placement import PlacementService
-from kilonova_compute.model.actions import ActionRecord, StepFault
+from kilonova_compute.model.actions import ActionRecord, Line, LineState, StepFault
 from kilonova_compute.model.servers import Server
 
 ServerChange = Callable[[Server], Server]
@@ -129,6 +129,10 @@ class Action:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(step.name for step in self.steps)
+
+    def line(self, step: str, attempt: int, now: float) -> Line:
+        """The journal's line of a step that begins now."""
+        return Line(step=step, position=self.names.index(step), attempt=attempt, state=LineState.BEGUN, started_at=now)
 
     @property
     def undoable(self) -> frozenset[str]:

@@ -19,13 +19,14 @@ from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import is_uuid_like, new_uuid
 
 from kilonova_compute.actions.create_server import claim_id_of
+from kilonova_compute.actions.open_journal import HOLD_SECONDS
 from kilonova_compute.app import hints, quotas, server_groups
 from kilonova_compute.app import servers as app
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.cells.cells import CELL0
 from kilonova_compute.external.image import snapshot_of
 from kilonova_compute.external.placement import Refused
-from kilonova_compute.model.actions import ActionRecord, Line, LineState, StepFault
+from kilonova_compute.model.actions import Line, LineState, StepFault
 from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
 from kilonova_compute.model.requirements import CannotHonour, Requirements, amounts_of, requirements_of
 from kilonova_compute.model.servers import Fault, FlavorSnapshot, ImageSnapshot, Server, VmState, WantedNetwork
@@ -373,25 +374,28 @@ async def _write(
     request_id: str,
 ) -> None:
     """Servers with their actions, one transaction per cell; then the engine is woken and the index fed."""
-    by_cell: dict[str, list[tuple[Server, ActionRecord]]] = defaultdict(list)
-    begun = compute.engine.action("create").begun
+    by_cell: dict[str, list[tuple[Server, Journal]]] = defaultdict(list)
+    action, now = compute.engine.action("create"), compute.clock()
+    first = (action.line(action.names[0], 1, now),)  # begun with the server: the engine need not write that it begins
     for server in servers:
         record = app.new_record(compute, identity, server, "create", request_id, given[server.id])
-        by_cell[server.cell].append((begun(server), record))
+        begun = action.begun(server)
+        by_cell[server.cell].append((begun, Journal(action=record, lines=first, server=begun)))
     for name, pairs in by_cell.items():
         cell = compute.cells.get(name)
         await cell.database.write(partial(_write_all, compute=compute, pairs=pairs))
-        for server, record in pairs:
-            compute.engine.wake(cell, record.id, Journal(action=record, lines=(), server=server))
+        for _, journal in pairs:
+            compute.engine.wake(cell, journal.action.id, journal)
     new = [(server, 1) for pairs in by_cell.values() for server, _ in pairs]
     await compute.cells.database.write(lambda tx: index_store.put(tx, new))  # sooner than the outbox brings them
 
 
-def _write_all(tx: Connection, compute: Compute, pairs: Sequence[tuple[Server, ActionRecord]]) -> None:
-    held_until = compute.clock() + 60.0
-    for server, record in pairs:
+def _write_all(tx: Connection, compute: Compute, pairs: Sequence[tuple[Server, Journal]]) -> None:
+    held_until = compute.clock() + HOLD_SECONDS
+    for server, journal in pairs:
         store.add(tx, server)
-        action_store.open_action(tx, record, holder=compute.engine.holder, held_until=held_until)
+        action_store.open_action(tx, journal.action, holder=compute.engine.holder, held_until=held_until)
+        action_store.write_lines(tx, journal.action.id, journal.lines)
 
 
 async def _write_refused(

@@ -6,7 +6,7 @@ A limit of -1 is none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -46,11 +46,19 @@ def read_limits(tx: Connection, settings: Limits, project_id: str) -> Limits:
 
 
 def _amounts(tx: Connection, settings: Limits, project_id: str | None, user_id: str = "") -> dict[str, int]:
-    found = {**NETWORK_QUOTAS, **msgspec.structs.asdict(settings), **store.of(tx, store.CLASS, DEFAULT_CLASS)}
+    scopes = [(store.CLASS, DEFAULT_CLASS)]
     if project_id is not None:
-        found |= store.of(tx, store.PROJECT, project_id)
+        scopes.append((store.PROJECT, project_id))
         if user_id:
-            found |= store.of(tx, store.USER, _user(project_id, user_id))
+            scopes.append((store.USER, _user(project_id, user_id)))
+    return _over(settings, store.of(tx, scopes))
+
+
+def _over(settings: Limits, said: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """What was said, the later over the earlier, over the settings."""
+    found = {**NETWORK_QUOTAS, **msgspec.structs.asdict(settings)}
+    for amounts in said:
+        found |= amounts
     return found
 
 
@@ -81,8 +89,10 @@ def _used(tx: Connection, project_id: str, user_id: str) -> dict[str, int]:
 
 def check_room(tx: Connection, settings: Limits, project_id: str, user_id: str, wanted: Mapping[str, int]) -> None:
     """Raise QuotaExceeded where the project may not have so much more, or the user's own share is spent."""
-    _check_amounts(_amounts(tx, settings, project_id), wanted, lambda: _used(tx, project_id, ""))
-    if own := store.of(tx, store.USER, _user(project_id, user_id)):
+    scopes = [(store.CLASS, DEFAULT_CLASS), (store.PROJECT, project_id), (store.USER, _user(project_id, user_id))]
+    *general, own = store.of(tx, scopes)
+    _check_amounts(_over(settings, general), wanted, lambda: _used(tx, project_id, ""))
+    if own:
         _check_amounts(own, wanted, lambda: _used(tx, project_id, user_id))
 
 
@@ -146,7 +156,7 @@ async def class_amounts(compute: Compute, name: str) -> dict[str, int]:
     """What a class holds: only the default class has any force."""
 
     def read(tx: Connection) -> dict[str, int]:
-        return {**NETWORK_QUOTAS, **msgspec.structs.asdict(compute.limits), **store.of(tx, store.CLASS, name)}
+        return {**NETWORK_QUOTAS, **msgspec.structs.asdict(compute.limits), **store.of(tx, [(store.CLASS, name)])[0]}
 
     return await compute.cells.database.read(read)
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kilonova_kit.database import Connection
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
 
 from kilonova_compute.store.tables import quotas
 
 PROJECT, USER, CLASS = "project", "user", "class"
 
 
-def of(tx: Connection, scope: str, owner: str) -> dict[str, int]:
-    """Name to amount, of what was set."""
-    where = (quotas.c.scope == scope) & (quotas.c.owner == owner)
-    return {row.name: row.amount for row in tx.execute(select(quotas.c.name, quotas.c.amount).where(where))}
+Scope = tuple[str, str]
+
+# Made once: it is asked for each server that is made.
+_OF = select(quotas.c.scope, quotas.c.name, quotas.c.amount).where(
+    tuple_(quotas.c.scope, quotas.c.owner).in_(bindparam("scopes", expanding=True))
+)
+
+
+def of(tx: Connection, scopes: Sequence[Scope]) -> list[dict[str, int]]:
+    """What was set for each scope and its owner: name to amount."""
+    found: dict[str, dict[str, int]] = {scope: {} for scope, _ in scopes}
+    for scope, name, amount in tx.execute(_OF, {"scopes": list(scopes)}):
+        found[scope][name] = amount
+    return [found[scope] for scope, _ in scopes]
 
 
 def put(tx: Connection, scope: str, owner: str, amounts: Mapping[str, int]) -> None:
