@@ -17,13 +17,15 @@ import msgspec
 from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 from kilonova_kit.http.client import Reply, ServiceClient
 
-from kilonova_placement.model.claims import Claim, Owner
+from kilonova_placement.model.claims import Claim, Move, Owner
 from kilonova_placement.model.explanations import Explanation, Refused
 from kilonova_placement.model.providers import Provider, ProviderChange, ProviderReport, ProviderUse
 from kilonova_placement.model.questions import (
     ClaimQuestion,
     Claims,
     ExplainQuestion,
+    MoveQuestion,
+    Moves,
     Providers,
     Refusal,
     Renewal,
@@ -59,13 +61,12 @@ class PlacementClient:
             request=request, owners=tuple(owners), claim_ids=tuple(claim_ids), held_seconds=held_seconds
         )
         reply = await self._service.request("POST", f"{_N}/claims", json=question)
-        if reply.status == 409 and b'"explanation"' in reply.body:
-            raise Refused(msgspec.json.decode(reply.body, type=Refusal).explanation)
+        _check_refusal(reply)
         return _read(reply, Claims).claims
 
-    async def explain(self, request: Request, count: int = 1) -> Explanation:
-        """What would happen now; nothing is claimed."""
-        question = ExplainQuestion(request=request, count=count)
+    async def explain(self, request: Request, count: int = 1, *, owner: str = "") -> Explanation:
+        """What would happen now; nothing is claimed. ``owner`` does not count against itself in the group."""
+        question = ExplainQuestion(request=request, count=count, owner=owner)
         return _read(await self._service.request("POST", f"{_N}/explain", json=question), Explanation)
 
     async def bind(self, claim_id: str) -> Claim:
@@ -97,10 +98,56 @@ class PlacementClient:
             if not marker:
                 return
 
+    async def move(
+        self,
+        request: Request,
+        leaves: str,
+        goes_to: str,
+        *,
+        elsewhere: bool = False,
+        held_seconds: float | None = None,
+    ) -> Claim:
+        """Hold a second place, as claim ``goes_to``, for the owner of the bound claim ``leaves``; both count.
+
+        ``elsewhere``: not on the host it leaves. ``bind`` makes the new claim last and leaves the move open. The same
+        ids again give the same claim. Raises Refused; NotFound; Conflict (kind ``placement.cannot_move``: not bound,
+        or moves already).
+        """
+        question = MoveQuestion(
+            request=request, leaves=leaves, goes_to=goes_to, elsewhere=elsewhere, held_seconds=held_seconds
+        )
+        reply = await self._service.request("POST", f"{_N}/moves", json=question)
+        _check_refusal(reply)
+        return _read(reply, Move).goes_to
+
+    async def confirm_move(self, goes_to: str) -> Claim:
+        """Bind the new claim and release the old one, in one step. Raises NotFound; Conflict when it has expired."""
+        return _read(await self._service.request("PUT", f"{_move_path(goes_to)}/confirm"), Claim)
+
+    async def revert_move(self, goes_to: str) -> None:
+        """Release the new claim. Raises NotFound; Conflict (kind ``placement.move_confirmed``)."""
+        _check(await self._service.request("DELETE", _move_path(goes_to)))
+
+    async def moves(self, owner: str = "") -> AsyncIterator[Move]:
+        """Every move that is neither confirmed nor reverted, or those of one owner."""
+        marker = ""
+        while True:
+            query = {"owner": owner, "marker": marker}
+            page = _read(await self._service.request("GET", f"{_N}/moves", query=query), Moves)
+            for move in page.moves:
+                yield move
+            marker = page.next_marker
+            if not marker:
+                return
+
     async def usage(self, project_id: str, user_id: str = "") -> dict[str, int]:
         """Sums over the live claims of a project (of one user in it), per resource class."""
+        return (await self.whole_usage(project_id, user_id)).usage
+
+    async def whole_usage(self, project_id: str, user_id: str = "") -> Usage:
+        """The same sums, and which part of them owners that move hold twice, so to speak: in the place they leave."""
         query = {"project_id": project_id, "user_id": user_id}
-        return _read(await self._service.request("GET", f"{_N}/usage", query=query), Usage).usage
+        return _read(await self._service.request("GET", f"{_N}/usage", query=query), Usage)
 
     async def put_provider(self, provider_id: str, report: ProviderReport) -> Provider:
         """Say what a provider has; nothing is written when nothing changed. Raises Conflict (its name is taken)."""
@@ -127,8 +174,17 @@ def _claim_path(claim_id: str) -> str:
     return f"{_N}/claims/{quote(claim_id, safe='')}"
 
 
+def _move_path(claim_id: str) -> str:
+    return f"{_N}/moves/{quote(claim_id, safe='')}"
+
+
 def _provider_path(provider_id: str) -> str:
     return f"{_N}/providers/{quote(provider_id, safe='')}"
+
+
+def _check_refusal(reply: Reply) -> None:
+    if reply.status == 409 and b'"explanation"' in reply.body:
+        raise Refused(msgspec.json.decode(reply.body, type=Refusal).explanation)
 
 
 def _read(reply: Reply, kind: type[T]) -> T:

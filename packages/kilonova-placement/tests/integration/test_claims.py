@@ -227,8 +227,10 @@ async def test_names_and_generations_are_guarded(placement, make):
     ("asked", "words"),
     [
         (Request(), "no resources"),
-        (Request(resources={"VCPU": 1}, group=GroupWish(group_id="g", policy="affinity")), "groups"),
-        (Request(resources={"VCPU": 1}, version=2), "newer"),
+        (Request(resources={"VCPU": 1}, group=GroupWish(group_id="g", policy="apart")), "apart is none of affinity"),
+        (Request(resources={"VCPU": 1}, group=GroupWish(group_id="", policy="affinity")), "group_id"),
+        (Request(resources={"VCPU": 1}, group=GroupWish(group_id="g", policy="affinity", max_per_host=2)), "only"),
+        (Request(resources={"VCPU": 1}, version=99), "newer"),
         (Request(resources={"VCPU": 1}, required_traits=("A",), forbidden_traits=("A",)), "at the same time: A"),
         (Request(resources={"VCPU": 0}), ">= 1"),
     ],

@@ -20,7 +20,7 @@ from kilonova_placement.model.questions import (
     Usage,
 )
 
-_LARGEST_PAGE = 1000
+LARGEST_PAGE = 1000
 
 
 async def create(call: Call[PlacementApp, ClaimQuestion, None]) -> Answer:
@@ -28,11 +28,12 @@ async def create(call: Call[PlacementApp, ClaimQuestion, None]) -> Answer:
     try:
         held = await claims.claim(call.app, body.request, body.owners, body.claim_ids, body.held_seconds)
     except Refused as refused:
-        return Answer(_refusal(refused, call.request_id), status=409)
+        return Answer(refusal(refused, call.request_id), status=409)
     return Answer(Claims(claims=held))
 
 
-def _refusal(refused: Refused, request_id: str) -> Refusal:
+def refusal(refused: Refused, request_id: str) -> Refusal:
+    """The body of a 409 that explains itself."""
     error = RefusalError(
         status=409, title="Conflict", detail=str(refused), code="placement.no_host_fits", request_id=request_id
     )
@@ -40,11 +41,11 @@ def _refusal(refused: Refused, request_id: str) -> Refusal:
 
 
 async def explain(call: Call[PlacementApp, ExplainQuestion, None]) -> Explanation:
-    return claims.explain(call.app, call.body.request, call.body.count)
+    return claims.explain(call.app, call.body.request, call.body.count, call.body.owner)
 
 
 async def index(call: Call[PlacementApp, None, ClaimsQuery]) -> Claims:
-    query, size = call.query, page_size(call.query.limit, _LARGEST_PAGE)
+    query, size = call.query, page_size(call.query.limit, LARGEST_PAGE)
     found = await claims.listed(call.app, query.owner, query.marker, size + 1)
     page, more = cut_page(found, size)
     return Claims(claims=tuple(page), next_marker=page[-1].claim_id if more else "")
@@ -67,4 +68,4 @@ async def delete(call: Call[PlacementApp, None, None]) -> None:
 
 
 async def usage(call: Call[PlacementApp, None, UsageQuery]) -> Usage:
-    return Usage(usage=await claims.usage(call.app, call.query.project_id, call.query.user_id))
+    return await claims.usage(call.app, call.query.project_id, call.query.user_id)

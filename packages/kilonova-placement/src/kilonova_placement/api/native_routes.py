@@ -5,15 +5,17 @@ from __future__ import annotations
 from kilonova_kit.http.operations import Operation
 from kilonova_kit.http.policy import Policy, admin_or_service
 
-from kilonova_placement.api import claims, providers
+from kilonova_placement.api import claims, moves, providers
 from kilonova_placement.api.types.native import ClaimsQuery, UsageQuery
-from kilonova_placement.model.claims import Claim
+from kilonova_placement.model.claims import Claim, Move
 from kilonova_placement.model.explanations import Explanation
 from kilonova_placement.model.providers import Provider, ProviderChange, ProviderReport, ProviderUse
 from kilonova_placement.model.questions import (
     ClaimQuestion,
     Claims,
     ExplainQuestion,
+    MoveQuestion,
+    Moves,
     Providers,
     Renewal,
     Usage,
@@ -85,6 +87,53 @@ NATIVE = (
         body_optional=True,
         returns=Claim,
         summary="Hold a held claim for longer.",
+    ),
+    Operation(
+        name="native_moves.create",
+        method="POST",
+        path=f"{_N}/moves",
+        handler=moves.create,
+        policy=_may("moves:create"),
+        takes=MoveQuestion,
+        returns=Move,
+        summary="Choose and hold a second place for the owner of a bound claim. 409 explains a refusal.",
+    ),
+    Operation(
+        name="native_moves.index",
+        method="GET",
+        path=f"{_N}/moves",
+        handler=moves.index,
+        policy=_may("moves:list"),
+        query=ClaimsQuery,
+        returns=Moves,
+        summary="Moves that are neither confirmed nor reverted, all or of one owner.",
+    ),
+    Operation(
+        name="native_moves.show",
+        method="GET",
+        path=f"{_N}/moves/{{claim_id}}",
+        handler=moves.show,
+        policy=_may("moves:show"),
+        returns=Move,
+        summary="The move to this claim, in any state.",
+    ),
+    Operation(
+        name="native_moves.confirm",
+        method="PUT",
+        path=f"{_N}/moves/{{claim_id}}/confirm",
+        handler=moves.confirm,
+        policy=_may("moves:confirm"),
+        returns=Claim,
+        summary="Bind the new claim and release the one it leaves, in one step.",
+    ),
+    Operation(
+        name="native_moves.revert",
+        method="DELETE",
+        path=f"{_N}/moves/{{claim_id}}",
+        handler=moves.revert,
+        policy=_may("moves:revert"),
+        status=204,
+        summary="Release the new claim; 409 when the move was confirmed.",
     ),
     Operation(
         name="native_explain",

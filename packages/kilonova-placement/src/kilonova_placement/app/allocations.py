@@ -22,6 +22,7 @@ from kilonova_placement.deciding.spreading import allows
 from kilonova_placement.model.claims import API_KIND, Claim, ClaimState
 from kilonova_placement.model.providers import Provider
 from kilonova_placement.store import consumers as consumer_store
+from kilonova_placement.store import groups as group_store
 from kilonova_placement.store import providers as provider_store
 from kilonova_placement.store.consumers import Consumer
 from kilonova_placement.store.ledger import raise_generations
@@ -60,17 +61,27 @@ async def replace(app: PlacementApp, wanted: Sequence[Wanted], unknown: Callable
 
     ``unknown`` puts the words of the operation before a message about a class that does not exist.
     """
-    touched: set[str] = set()
+    touched, groups = set[str](), set[str]()
 
     def save(tx: Any, mark: Mark) -> None:
+        groups.update(lock_consumers(tx, [one.consumer_id for one in wanted], mark))
         replace_in(tx, wanted, mark, touched, unknown)
 
-    await app.ledger.change(save, touched)
+    await app.ledger.change(save, touched, groups)
+
+
+def lock_consumers(tx: Any, consumer_ids: Sequence[str], mark: Mark) -> set[str]:
+    """Lock what consumers have, and the groups they are members of, which count as changed; say which those are."""
+    groups = consumer_store.lock_claims(tx, consumer_ids)
+    group_store.touch_groups(tx, groups, mark)
+    return groups
 
 
 def replace_in(tx: Any, wanted: Sequence[Wanted], mark: Mark, touched: set[str], unknown: Callable[[str], str]) -> None:
-    """``replace`` within a transaction. Providers whose generation was raised here already are raised again."""
-    consumer_store.lock_claims(tx, [one.consumer_id for one in wanted])
+    """``replace`` within a transaction that has locked the consumers.
+
+    Providers whose generation was raised here already are raised again.
+    """
     before = {one.consumer_id: consumer_store.find_consumer(tx, one.consumer_id) for one in wanted}
     for one in wanted:
         _check_consumer(one, before[one.consumer_id])
@@ -92,10 +103,10 @@ def replace_in(tx: Any, wanted: Sequence[Wanted], mark: Mark, touched: set[str],
 
 async def delete(app: PlacementApp, consumer_id: str) -> None:
     """Release everything a consumer has; no provider shows it in its generation. Raises NotFound."""
-    touched: set[str] = set()
+    touched, groups = set[str](), set[str]()
 
     def save(tx: Any, mark: Mark) -> None:
-        consumer_store.lock_claims(tx, [consumer_id])
+        groups.update(lock_consumers(tx, [consumer_id], mark))
         consumer = consumer_store.find_consumer(tx, consumer_id)
         if consumer is None:
             raise NotFound(f"No allocations for consumer '{consumer_id}'")
@@ -105,7 +116,7 @@ async def delete(app: PlacementApp, consumer_id: str) -> None:
         raise_generations(tx, changed, mark, unseen=changed)
         touched.update(changed)
 
-    await app.ledger.change(save, touched)
+    await app.ledger.change(save, touched, groups)
 
 
 async def of_consumer(app: PlacementApp, consumer_id: str) -> tuple[Consumer | None, dict[str, Provider]]:

@@ -12,7 +12,9 @@ from kilonova_placement.app.waiting import Question
 from kilonova_placement.deciding import choosing
 from kilonova_placement.model.claims import Claim, ClaimState, Owner
 from kilonova_placement.model.explanations import Explanation
-from kilonova_placement.model.requests import REQUEST_VERSION, Request
+from kilonova_placement.model.groups import GroupPolicy
+from kilonova_placement.model.questions import Usage
+from kilonova_placement.model.requests import REQUEST_VERSION, GroupWish, Request
 from kilonova_placement.store import claims as claim_store
 
 #: Alike in one call; the compute API's own limit for one request is far below.
@@ -29,14 +31,16 @@ async def claim(
         raise BadRequest("claim_ids: each id may be given once")
     if len(owners) not in (1, len(claim_ids)):
         raise BadRequest("owners: give one for all claims, or one for each")
+    if request.group and len({owner.name for owner in owners}) < len(claim_ids):
+        raise BadRequest("owners: a group counts owners, so each claim of a group needs an owner of its own")
     each = tuple(owners) if len(owners) == len(claim_ids) else tuple(owners) * len(claim_ids)
-    return await app.ledger.claim(Question(request, each, tuple(claim_ids), _held(app, held_seconds)))
+    return await app.ledger.claim(Question(request, each, tuple(claim_ids), held_for(app, held_seconds)))
 
 
-def explain(app: PlacementApp, request: Request, count: int) -> Explanation:
-    """What would happen if it were claimed now."""
+def explain(app: PlacementApp, request: Request, count: int, owner: str = "") -> Explanation:
+    """What would happen if it were claimed now. ``owner``: who does not count against itself in the group."""
     check_request(request)
-    return choosing.explain(request, count, app.ledger.index, app.chooser)
+    return choosing.explain(request, count, app.ledger.index, app.chooser, owner)
 
 
 def check_request(request: Request) -> None:
@@ -44,7 +48,7 @@ def check_request(request: Request) -> None:
     if not request.resources and not request.devices:
         raise BadRequest("request: asks for no resources and no devices")
     if request.group is not None:
-        raise BadRequest("request.group: server groups cannot be honoured yet")
+        _check_group(request.group)
     if request.version > REQUEST_VERSION:
         raise BadRequest(
             f"request.version: {request.version} is newer than this service, which reads {REQUEST_VERSION}"
@@ -52,6 +56,16 @@ def check_request(request: Request) -> None:
     both = {*request.all_required_traits()} & {*request.forbidden_traits}
     if both:
         raise BadRequest(f"request: required and forbidden at the same time: {', '.join(sorted(both))}")
+
+
+def _check_group(wish: GroupWish) -> None:
+    """As the Compute API rules it: four policies, and a rule for anti-affinity alone (2.64)."""
+    if wish.policy not in tuple(GroupPolicy):
+        raise BadRequest(f"request.group.policy: {wish.policy} is none of {', '.join(GroupPolicy)}")
+    if not wish.group_id:
+        raise BadRequest("request.group.group_id: must be given")
+    if wish.max_per_host < 0 or (wish.max_per_host and wish.policy != GroupPolicy.ANTI_AFFINITY):
+        raise BadRequest("request.group.max_per_host: must be at least 1, and is for anti-affinity only")
 
 
 async def bind(app: PlacementApp, claim_id: str) -> Claim:
@@ -69,7 +83,7 @@ async def bind(app: PlacementApp, claim_id: str) -> Claim:
 async def renew(app: PlacementApp, claim_id: str, held_seconds: float | None) -> Claim:
     """Hold a held claim for longer, from now; a bound one needs no renewal and stays as it is."""
     app.ledger.check_running()
-    expires_at = app.clock() + _held(app, held_seconds)
+    expires_at = app.clock() + held_for(app, held_seconds)
 
     def change(tx: Any) -> Claim | None:
         claim_store.renew_claim(tx, claim_id, expires_at)
@@ -96,9 +110,14 @@ async def listed(app: PlacementApp, owner: str, marker: str, limit: int) -> list
     return await app.database.read(lambda tx: claim_store.live_claims(tx, owner=owner, after=marker, limit=limit))
 
 
-async def usage(app: PlacementApp, project_id: str, user_id: str) -> dict[str, int]:
-    """The sums of a project's live claims, per resource class."""
-    return await app.database.read(lambda tx: claim_store.usage_of(tx, project_id, user_id))
+async def usage(app: PlacementApp, project_id: str, user_id: str) -> Usage:
+    """The sums of a project's live claims, per resource class; an owner that moves has two places, and both count."""
+
+    def look(tx: Any) -> Usage:
+        moving = claim_store.moving_of(tx, project_id, user_id)
+        return Usage(usage=claim_store.usage_of(tx, project_id, user_id), moving=moving)
+
+    return await app.database.read(look)
 
 
 def _living(claim_id: str, found: Claim | None) -> Claim:
@@ -109,7 +128,8 @@ def _living(claim_id: str, found: Claim | None) -> Claim:
     return found
 
 
-def _held(app: PlacementApp, held_seconds: float | None) -> float:
+def held_for(app: PlacementApp, held_seconds: float | None) -> float:
+    """How long a claim is held, as asked or as set. Raises BadRequest."""
     seconds = app.settings.held_seconds if held_seconds is None else held_seconds
     if not 0 < seconds <= _LONGEST_HELD_SECONDS:
         raise BadRequest(f"held_seconds: must be more than 0 and at most {_LONGEST_HELD_SECONDS:.0f}")

@@ -8,8 +8,16 @@ are asked for again until they have been in sight for ``grace_seconds``; one tha
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from kilonova_placement.store.changes import Change
+
+
+class News(NamedTuple):
+    """The ids of what others have changed."""
+
+    providers: set[str]
+    groups: set[str]
 
 
 class FeedPosition:
@@ -19,15 +27,16 @@ class FeedPosition:
         self.floor, self._grace = floor, grace_seconds
         self._seen: dict[int, float] = {}
 
-    def news(self, rows: Iterable[Change], now: float) -> set[str]:
-        """The providers of rows not seen before."""
-        found: set[str] = set()
+    def news(self, rows: Iterable[Change], now: float) -> News:
+        """What rows that were not seen before are about."""
+        found = News(set(), set())
         for change in rows:
             if change.seq not in self._seen:
                 self._seen[change.seq] = now
-                found.add(change.provider_id)
+                found.groups.add(change.group_id)
+                found.providers.add(change.provider_id)
         self._forget(now)
-        return found
+        return News(found.providers - {""}, found.groups - {""})
 
     def _forget(self, now: float) -> None:
         old = [seq for seq, seen in self._seen.items() if seen < now - self._grace]

@@ -6,8 +6,8 @@ is decided together in the next: one transaction and one fsync for all of it.
     round:  changes of providers ──► re-read, show       claims ──► decide, take ─┐
                                                          releases ────────────────┴─► commit ──► settle
 
-Settling: a committed claim stays taken and its owner is told; one whose provider had changed underneath (another
-process was quicker) is given back, the provider is read again, and the claim is decided anew in the next round. A
+Settling: a committed claim stays taken and its owner is told; one whose provider or group had changed underneath
+(another process was quicker) is given back, that is read again, and the claim is decided anew in the next round. A
 refusal is final only after the change feed was read up to its end, for another process may have released something.
 
 Invariant: between rounds the index equals the database at the generations that the index shows.
@@ -23,18 +23,20 @@ from typing import Any, TypeVar
 
 from kilonova_kit.clock import Clock
 from kilonova_kit.database import Database
-from kilonova_kit.errors import Unavailable
+from kilonova_kit.errors import Conflict, Unavailable
 from kilonova_kit.ids import new_uuid
 from kilonova_kit.metrics import counter, histogram
 
 from kilonova_placement.app.feed import FeedPosition
+from kilonova_placement.app.showing import give, show_outcome, take
 from kilonova_placement.app.waiting import Asked, Change, Question, Release, Waiting, answer, fail
 from kilonova_placement.deciding.choosing import Chooser, Placement, choose
-from kilonova_placement.deciding.index import Index, Part
+from kilonova_placement.deciding.index import Index
 from kilonova_placement.model.claims import Claim, ClaimedAmounts, ClaimState, Owner
 from kilonova_placement.model.explanations import Explanation, Refused
 from kilonova_placement.store import changes as change_store
 from kilonova_placement.store import claims as claim_store
+from kilonova_placement.store import groups as group_store
 from kilonova_placement.store import ledger as ledger_store
 from kilonova_placement.store import providers as provider_store
 from kilonova_placement.store.providers import Mark
@@ -84,6 +86,8 @@ class Ledger:
         while hosts := await read(partial(provider_store.host_ids, after=after, limit=_HOSTS_AT_ONCE)):
             self.index.show(await read(partial(provider_store.load_trees, provider_ids=hosts)))
             after = hosts[-1]
+        for use in await read(group_store.load_all_groups):
+            self.index.groups.show(use)
 
     async def close(self) -> None:
         """Stop; whoever still waits is told that placement is away."""
@@ -97,7 +101,7 @@ class Ledger:
     # --- what others ask
 
     async def claim(self, question: Question) -> tuple[Claim, ...]:
-        """Choose and hold. Raises Refused, Conflict (ids in use), Unavailable."""
+        """Choose and hold. Raises Refused, Conflict (ids in use, nothing to move from), Unavailable."""
         asked = Asked(question, self._future())
         self._asked.append(asked)
         self._wake.set()
@@ -110,14 +114,16 @@ class Ledger:
         self._wake.set()
         return await release.future
 
-    async def change(self, transaction: Callable[[Any, Mark], T], touched: Collection[str]) -> T:
-        """Run a transaction about providers, then look at them again. Raises what it raises.
+    async def change(
+        self, transaction: Callable[[Any, Mark], T], touched: Collection[str], groups: Collection[str] = ()
+    ) -> T:
+        """Run a transaction about providers and groups, then look at them again. Raises what it raises.
 
-        ``touched`` is read after the transaction, which may add to it.
+        ``touched`` (providers) and ``groups`` are read after the transaction, which may add to them.
         """
         mark = Mark(self._writer, self._clock())
         future: asyncio.Future[T] = self._future()
-        self._changes.append(Change(lambda tx: transaction(tx, mark), touched, future))
+        self._changes.append(Change(lambda tx: transaction(tx, mark), touched, groups, future))
         self._wake.set()
         return await future
 
@@ -196,6 +202,7 @@ class Ledger:
         results = await asyncio.gather(*writes, return_exceptions=True)
         try:
             await self.reread({provider_id for change in changes for provider_id in change.touched})
+            await self.reread_groups({group_id for change in changes for group_id in change.groups})
         except Unavailable as error:
             log.info("providers could not be read again: %s", error)
             self._look_again = True
@@ -209,18 +216,20 @@ class Ledger:
         seen: set[str] = set()
         for waiting in asked:
             question = waiting.question
-            if not seen.isdisjoint(question.claim_ids):
+            names = (*question.claim_ids, *([question.leaves] if question.leaves else []))
+            if not seen.isdisjoint(names):
                 self._again(waiting)  # asked twice at the same moment: the second finds the first's claims
                 continue
-            seen.update(question.claim_ids)
-            found = choose(question.request, len(question.claim_ids), self.index, self._chooser)
+            seen.update(names)
+            count, asking = len(question.claim_ids), question.asking
+            found = choose(question.request, count, self.index, self._chooser, asking)
             if isinstance(found, Explanation):
                 self._refuse(waiting, found)
                 continue
             waiting.placements = found
             each = zip(question.claim_ids, question.owners, found, strict=True)
-            waiting.claims = tuple(self._claim(*one, question.held_seconds) for one in each)
-            self.index.take(waiting.parts)
+            waiting.claims = tuple(self._claim(*one, question) for one in each)
+            take(self.index, waiting)
         if asked:
             _group.observe(len(asked))
 
@@ -242,7 +251,7 @@ class Ledger:
         self._asked.append(waiting)
         self._wake.set()
 
-    def _claim(self, claim_id: str, owner: Owner, placement: Placement, held_seconds: float) -> Claim:
+    def _claim(self, claim_id: str, owner: Owner, placement: Placement, question: Question) -> Claim:
         index, amounts = self.index, dict[str, dict[str, int]]()
         for part in placement.parts:
             of = amounts.setdefault(index.provider_ids[part.row], {})
@@ -256,8 +265,10 @@ class Ledger:
             host=index.names[placement.root],
             cell=index.cell_name(placement.root),
             providers=tuple(ClaimedAmounts(provider_id=key, amounts=value) for key, value in sorted(amounts.items())),
-            expires_at=now + held_seconds,
+            expires_at=now + question.held_seconds,
             created_at=now,
+            group_id=question.group_id,
+            leaves=question.leaves,
         )
 
     # --- commit and settle
@@ -271,13 +282,14 @@ class Ledger:
             return
         except Exception as error:
             for waiting in decided:
-                self.index.give(waiting.parts)
+                give(self.index, waiting)
             if not isinstance(error, Unavailable):
                 raise
             _tell([*decided, *releases], error)
             return
-        changed_elsewhere = self._apply(decided, outcome)
-        await self._settled(decided, lambda: self.reread(changed_elsewhere))
+        elsewhere = show_outcome(self.index, decided, outcome)
+        await self._settled(decided, lambda: self.reread(elsewhere.providers))
+        await self._settled(decided, lambda: self.reread_groups(elsewhere.groups))
         for number, waiting in enumerate(decided):
             self._settle(waiting, number in outcome.committed, outcome)
         for release in releases:
@@ -286,6 +298,7 @@ class Ledger:
 
     def _batch(self, decided: list[Asked], releases: list[Release]) -> ledger_store.Batch:
         touched = {part.provider_id for waiting in decided for claim in waiting.claims for part in claim.providers}
+        watched = {waiting.question.group_id for waiting in decided if waiting.question.watches_group}
         release: dict[str, float | None] = {}
         for wanted in releases:
             for claim_id in wanted.claim_ids:
@@ -294,39 +307,22 @@ class Ledger:
         return ledger_store.Batch(
             new=tuple(waiting.claims for waiting in decided),
             decided_on={key: self.index.generation_of(key) for key in touched},
+            decided_in={key: self.index.groups.generation_of(key) for key in watched},
             release=release,
             mark=Mark(self._writer, self._clock()),
         )
 
     async def _start_over(self, decided: list[Asked], releases: list[Release], batch: ledger_store.Batch) -> None:
         for waiting in decided:
-            self.index.give(waiting.parts)
+            give(self.index, waiting)
         await self._settled(decided, lambda: self.reread(batch.decided_on))
+        await self._settled(decided, lambda: self.reread_groups({waiting.question.group_id for waiting in decided}))
         await self._settled(decided, lambda: self._answer_existing(decided))
         for waiting in decided:
             if not waiting.future.done():
                 self._again(waiting)
         self._releases += releases
         self._wake.set()
-
-    def _apply(self, decided: list[Asked], outcome: ledger_store.Outcome) -> set[str]:
-        """Make the index show what was committed; say which providers must be read again."""
-        index, elsewhere = self.index, set(outcome.stale)
-        for number, waiting in enumerate(decided):
-            if number not in outcome.committed:
-                index.give(waiting.parts)
-        for amounts in outcome.released.values():
-            for provider_id, of in amounts.items():
-                row = index.row_of(provider_id)
-                if row is not None:
-                    index.give(Part(row, name, amount) for name, amount in of.items())
-        for provider_id, (before, after) in outcome.generations.items():
-            row = index.row_of(provider_id)
-            if row is None or index.generation[row] != before:
-                elsewhere.add(provider_id)
-            else:
-                index.generation[row] = after
-        return elsewhere
 
     def _settle(self, waiting: Asked, committed: bool, outcome: ledger_store.Outcome) -> None:
         if waiting.future.done():
@@ -336,6 +332,8 @@ class Ledger:
             waiting.future.set_result(waiting.claims)
         elif any(claim_id in outcome.existing for claim_id in waiting.question.claim_ids):
             answer(waiting, outcome.existing)
+        elif waiting.question.leaves in outcome.cannot_leave:
+            fail(waiting.future, Conflict(outcome.cannot_leave[waiting.question.leaves], kind="placement.cannot_move"))
         else:
             _outcomes.labels("raced").inc()
             self._again(waiting)
@@ -355,7 +353,9 @@ class Ledger:
         rows = await self._database.read(
             lambda tx: change_store.changes_after(tx, self._position.floor, self._writer, _MOST_CHANGES)
         )
-        await self.reread(self._position.news(rows, self._clock()))
+        news = self._position.news(rows, self._clock())
+        await self.reread(news.providers)
+        await self.reread_groups(news.groups)
         if len(rows) == _MOST_CHANGES:
             self._look_again = True
 
@@ -368,6 +368,17 @@ class Ledger:
         for provider_id in wanted - {use.provider.provider_id for use in uses}:
             self.index.drop(provider_id)
         self.index.show(uses)
+
+    async def reread_groups(self, group_ids: Iterable[str]) -> None:
+        """Show these groups as the database has them now."""
+        wanted = set(group_ids) - {""}
+        if not wanted:
+            return
+        uses = await self._database.read(lambda tx: group_store.load_groups(tx, wanted))
+        for group_id in wanted:
+            self.index.groups.forget(group_id)
+        for use in uses:
+            self.index.groups.show(use)
 
 
 def _tell(everyone: Iterable[Waiting], error: BaseException) -> None:

@@ -1,4 +1,6 @@
-"""The proof that index and ledger agree: every generation and every sum, compared.
+"""The proof that index and ledger agree: every generation, every sum and every group's members, compared.
+
+And that the ledger agrees with itself: a live claim has amounts, a released one has none.
 
 A difference is no error of its own right: another process may have written since the feed was read. So what differs is
 read again; what still differs, or differs at the *same* generation, is a fault of ours: it is counted, logged at
@@ -14,20 +16,28 @@ from kilonova_kit.database import Database
 from kilonova_kit.metrics import gauge
 
 from kilonova_placement.app.ledger import Ledger
+from kilonova_placement.deciding.groups import Groups
+from kilonova_placement.model.groups import GroupUse
 from kilonova_placement.model.providers import ProviderUse
-from kilonova_placement.store.providers import load_all
+from kilonova_placement.store.claims import odd_claims
+from kilonova_placement.store.groups import load_all_groups, load_groups
+from kilonova_placement.store.providers import find_many, load_all
 
 log = logging.getLogger(__name__)
 
-_differences = gauge("kilonova_placement_index_differences", "Providers whose index row disagreed with the ledger")
+_differences = gauge("kilonova_placement_index_differences", "Providers and groups of which index and ledger disagreed")
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """``providers`` were compared; ``behind``: changed by another process; ``wrong``: disagreed for no reason."""
+    """``providers`` and ``groups`` were compared; ``behind``: changed by another process.
+
+    ``wrong``: what disagreed for no reason: ids of providers, ``group:<id>``, ``claim:<id>``.
+    """
 
     providers: int
     behind: int
     wrong: tuple[str, ...]
+    groups: int = 0
 
 
 async def prove(database: Database, ledger: Ledger) -> Proof:
@@ -37,16 +47,40 @@ async def prove(database: Database, ledger: Ledger) -> Proof:
 
 async def _compare(database: Database, ledger: Ledger) -> Proof:
     uses = await database.read(load_all)
+    groups = await database.read(load_all_groups)
     behind = {use.provider.provider_id for use in uses if _generation_differs(use, ledger)}
-    wrong = tuple(use.provider.provider_id for use in uses if _sums_differ(use, ledger))
+    wrong = await _unchanged(database, [use for use in uses if _sums_differ(use, ledger)])
     gone = {provider_id for provider_id, _ in ledger.index.providers()} - {use.provider.provider_id for use in uses}
     await ledger.reread(behind | gone | set(wrong))
+    behind_groups, wrong_groups = await _compare_groups(database, groups, ledger.index.groups)
+    await ledger.reread_groups(behind_groups | wrong_groups)
+    wrong += tuple(f"group:{group_id}" for group_id in sorted(wrong_groups))
+    wrong += tuple(f"claim:{claim_id}" for claim_id in await database.read(odd_claims))
     _differences.set(len(wrong))
     if wrong:
-        log.warning(
-            "the index disagreed with the ledger on %d providers and was read again: %s", len(wrong), wrong[:10]
-        )
-    return Proof(len(uses), len(behind | gone), wrong)
+        log.warning("index and ledger disagreed on %d things, which were read again: %s", len(wrong), wrong[:10])
+    return Proof(len(uses), len(behind | gone | behind_groups), wrong, len(groups))
+
+
+async def _unchanged(database: Database, uses: list[ProviderUse]) -> tuple[str, ...]:
+    """Those that nobody has changed since they were read: sums may be newer than the generation that was read first."""
+    ids = [use.provider.provider_id for use in uses]
+    now = await database.read(lambda tx: find_many(tx, ids)) if ids else {}
+    return tuple(
+        use.provider.provider_id
+        for use in uses
+        if use.provider.provider_id in now and now[use.provider.provider_id].generation == use.provider.generation
+    )
+
+
+async def _compare_groups(database: Database, uses: list[GroupUse], shown: Groups) -> tuple[set[str], set[str]]:
+    """Those that others have changed, and those that disagree for no reason."""
+    behind = shown.names() ^ {use.group_id for use in uses}
+    behind |= {use.group_id for use in uses if shown.generation_of(use.group_id) != use.generation}
+    differ = {use.group_id for use in uses if shown.use(use.group_id).members != use.members} - behind
+    now = await database.read(lambda tx: load_groups(tx, differ)) if differ else []
+    wrong = {use.group_id for use in now if use.generation == shown.generation_of(use.group_id)}
+    return behind | differ, wrong
 
 
 def _generation_differs(use: ProviderUse, ledger: Ledger) -> bool:

@@ -12,6 +12,7 @@ from kilonova_kit.metrics import counter
 from kilonova_placement.app.ledger import Ledger
 from kilonova_placement.store.changes import clear_changes
 from kilonova_placement.store.claims import expired_claims, forget_released
+from kilonova_placement.store.groups import forget_groups
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ async def reap(database: Database, ledger: Ledger, clock: Clock) -> int:
 
 
 async def tidy(database: Database, clock: Clock, remember_released: float) -> None:
-    """Forget released claims and rows of the change feed that are old enough."""
+    """Forget released claims, groups without claims and rows of the change feed that are old enough."""
     now = clock()
     await database.write(lambda tx: forget_released(tx, now - remember_released))
+    await database.write(lambda tx: forget_groups(tx, now - remember_released))
     await database.write(lambda tx: clear_changes(tx, now - _KEEP_CHANGES_SECONDS))

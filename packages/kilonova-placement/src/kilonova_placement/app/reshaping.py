@@ -11,13 +11,12 @@ from typing import Any
 
 from kilonova_kit.errors import BadRequest, Conflict
 
-from kilonova_placement.app.allocations import Wanted, replace_in
+from kilonova_placement.app.allocations import Wanted, lock_consumers, replace_in
 from kilonova_placement.app.naming import unknown_classes
 from kilonova_placement.app.placement import PlacementApp
 from kilonova_placement.app.resource_providers import CONCURRENT_UPDATE, refuse_in_use, write
 from kilonova_placement.model.layers import with_inventories
 from kilonova_placement.model.providers import Inventory, Provider
-from kilonova_placement.store import consumers as consumer_store
 from kilonova_placement.store import providers as provider_store
 from kilonova_placement.store.providers import Mark
 
@@ -29,10 +28,10 @@ async def reshape(app: PlacementApp, inventories: Inventories, allocations: Sequ
 
     Raises BadRequest, Conflict.
     """
-    touched = set(inventories)
+    touched, groups = set(inventories), set[str]()
 
     def save(tx: Any, mark: Mark) -> None:
-        consumer_store.lock_claims(tx, [one.consumer_id for one in allocations])
+        groups.update(lock_consumers(tx, [one.consumer_id for one in allocations], mark))
         provider_store.lock_generations(tx, {*inventories, *(key for one in allocations for key in one.amounts)})
         for key, (generation, wanted) in inventories.items():
             provider = _checked(tx, key, generation, wanted)
@@ -46,7 +45,7 @@ async def reshape(app: PlacementApp, inventories: Inventories, allocations: Sequ
             refuse_in_use(tx, provider, going, "update conflict: ")
             write(tx, provider, with_inventories(provider, wanted), mark)
 
-    await app.ledger.change(save, touched)
+    await app.ledger.change(save, touched, groups)
 
 
 def _malformed(message: str) -> str:

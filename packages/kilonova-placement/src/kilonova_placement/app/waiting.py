@@ -13,6 +13,7 @@ from kilonova_placement.deciding.choosing import Placement
 from kilonova_placement.deciding.index import Part
 from kilonova_placement.model.claims import Claim, ClaimState, Owner
 from kilonova_placement.model.explanations import Explanation
+from kilonova_placement.model.groups import GroupPolicy
 from kilonova_placement.model.requests import Request
 
 T = TypeVar("T")
@@ -27,12 +28,27 @@ class Waiting(Protocol):
 
 @dataclass(slots=True, frozen=True)
 class Question:
-    """A request for claims, one per id and owner, all or none."""
+    """A request for claims, one per id and owner, all or none. ``leaves``: the claim its owner moves away from."""
 
     request: Request
     owners: tuple[Owner, ...]
     claim_ids: tuple[str, ...]
     held_seconds: float
+    leaves: str = ""
+
+    @property
+    def asking(self) -> str:
+        """Who does not count against itself in a group: the owner of a single claim."""
+        return self.owners[0].name if len(self.owners) == 1 else ""
+
+    @property
+    def group_id(self) -> str:
+        return self.request.group.group_id if self.request.group else ""
+
+    @property
+    def watches_group(self) -> bool:
+        """Whether the members of the group must be those that were looked at."""
+        return self.request.group is not None and GroupPolicy(self.request.group.policy).is_hard
 
 
 @dataclass(slots=True)
@@ -53,10 +69,11 @@ class Asked:
 
 @dataclass(slots=True)
 class Change(Generic[T]):
-    """A transaction about providers that waits; ``touched`` are read again after it."""
+    """A transaction about providers that waits; ``touched`` providers and ``groups`` are read again after it."""
 
     transaction: Callable[[Any], T]
     touched: Collection[str]
+    groups: Collection[str]
     future: asyncio.Future[T]
 
 
@@ -73,22 +90,24 @@ def answer(waiting: Asked, existing: Mapping[str, Claim]) -> None:
     """Answer a repeated question with the claims it made the first time."""
     if waiting.future.done():
         return
-    found = [existing.get(claim_id) for claim_id in waiting.question.claim_ids]
+    try:
+        waiting.future.set_result(repeated(waiting.question, existing))
+    except Conflict as error:
+        fail(waiting.future, error)
+
+
+def repeated(question: Question, existing: Mapping[str, Claim]) -> tuple[Claim, ...]:
+    """The claims that this question made. Raises Conflict when they are others', or not live any more."""
+    found = [existing.get(claim_id) for claim_id in question.claim_ids]
     claims = tuple(claim for claim in found if claim is not None)
     if len(claims) < len(found) or any(
-        claim.owner != owner for claim, owner in zip(claims, waiting.question.owners, strict=True)
+        (claim.owner, claim.leaves) != (owner, question.leaves)
+        for claim, owner in zip(claims, question.owners, strict=True)
     ):
-        fail(
-            waiting.future,
-            Conflict("some of these claim ids are in use by another claim", kind="placement.claim_id_in_use"),
-        )
-    elif any(claim.state is ClaimState.RELEASED for claim in claims):
-        fail(
-            waiting.future,
-            Conflict("this claim was released before; ask with a new id", kind="placement.claim_released"),
-        )
-    else:
-        waiting.future.set_result(claims)
+        raise Conflict("some of these claim ids are in use by another claim", kind="placement.claim_id_in_use")
+    if any(claim.state is ClaimState.RELEASED for claim in claims):
+        raise Conflict("this claim was released before; ask with a new id", kind="placement.claim_released")
+    return claims
 
 
 def fail(future: asyncio.Future[Any], error: BaseException) -> None:

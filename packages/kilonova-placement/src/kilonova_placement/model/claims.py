@@ -6,6 +6,9 @@
 
 A claim always has an owner. Its id is given by whoever asks, so that asking again finds the same claim. A released
 claim holds nothing; it is remembered for a while so that a late repetition of the first question is refused.
+
+A *move* is two claims of one owner: the place it leaves, which is bound, and the place it goes to. Both count until the
+move is confirmed (the old one is released, the new one is bound, at once) or reverted (the new one is released).
 """
 
 from __future__ import annotations
@@ -60,7 +63,8 @@ class ClaimedAmounts(msgspec.Struct, frozen=True, kw_only=True):
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """``host_id``, ``host`` and ``cell`` are those of the host whose tree gives the amounts.
 
-    ``expires_at``: seconds since the epoch, None for a claim that is not held.
+    ``expires_at``: seconds since the epoch, None for a claim that is not held. ``group_id``: the group it is a member
+    of. ``leaves``: the claim that its owner moves away from, also after the move was confirmed.
     """
 
     claim_id: str
@@ -73,11 +77,15 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[ClaimedAmounts, ...] = ()
     expires_at: float | None = None
     created_at: float = 0.0
+    group_id: str = ""
+    leaves: str = ""
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """Two claims of one owner: the place it leaves and the place it goes to."""
+    """The place an owner leaves and the place it goes to, which names the move by its id.
 
-    owner: Owner
-    leaves: str
-    goes_to: str
+    It lasts while both are live; it is confirmed when ``leaves`` is released, and reverted when ``goes_to`` is.
+    """
+
+    leaves: Claim
+    goes_to: Claim

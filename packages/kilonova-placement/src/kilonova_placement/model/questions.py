@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from kilonova_placement.model.claims import Claim, ClaimId, Owner
+from kilonova_placement.model.claims import Claim, ClaimId, Move, Owner
 from kilonova_placement.model.explanations import Explanation
 from kilonova_placement.model.providers import ProviderUse
 from kilonova_placement.model.requests import Request
@@ -24,10 +24,24 @@ class ClaimQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class ExplainQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What would happen to ``count`` alike, now."""
+    """What would happen to ``count`` alike, now. ``owner``: who does not count against itself in the group."""
 
     request: Request
     count: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    owner: Annotated[str, msgspec.Meta(max_length=255)] = ""
+
+
+class MoveQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Choose a new place for the owner of the bound claim ``leaves``, and hold it as ``goes_to``, an id of your own.
+
+    ``elsewhere``: not on the host that it leaves. Its own place does not count against it in a group.
+    """
+
+    request: Request
+    leaves: ClaimId
+    goes_to: ClaimId
+    held_seconds: HeldSeconds | None = None
+    elsewhere: bool = False
 
 
 class Renewal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -43,6 +57,13 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     next_marker: str = ""
 
 
+class Moves(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of open moves, in the order of the ids of the claims they go to."""
+
+    moves: tuple[Move, ...]
+    next_marker: str = ""
+
+
 class Providers(msgspec.Struct, frozen=True, kw_only=True):
     """Every provider, by name."""
 
@@ -50,9 +71,10 @@ class Providers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Sums of live claims per resource class."""
+    """Sums of live claims per resource class. ``moving``: that part of them which owners are about to leave."""
 
     usage: dict[str, int]
+    moving: dict[str, int] = {}
 
 
 class RefusalError(msgspec.Struct, frozen=True, kw_only=True):

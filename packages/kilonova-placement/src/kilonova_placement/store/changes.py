@@ -1,4 +1,4 @@
-"""The change feed: which providers changed, in numbered rows that other processes read."""
+"""The change feed: which providers and groups changed, in numbered rows that other processes read."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from kilonova_placement.store.tables import changes
 
 
 class Change(NamedTuple):
-    """A provider changed, in the transaction that wrote this number."""
+    """A provider or a group changed, in the transaction that wrote this number; the id of the other kind is empty."""
 
     seq: int
     provider_id: str
+    group_id: str = ""
 
 
 def changes_after(tx: Connection, seq: int, writer: str, limit: int) -> list[Change]:
     """What others than this writer changed, in order."""
-    query = select(changes.c.seq, changes.c.provider_id).where(changes.c.seq > seq, changes.c.writer != writer)
-    return [Change(*row) for row in tx.execute(query.order_by(changes.c.seq).limit(limit))]
+    query = select(changes.c.seq, changes.c.provider_id, changes.c.group_id)
+    query = query.where(changes.c.seq > seq, changes.c.writer != writer).order_by(changes.c.seq).limit(limit)
+    return [Change(*row) for row in tx.execute(query)]
 
 
 def newest_change(tx: Connection) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, exists, func, or_, select, update
 
 from kilonova_placement.model.claims import Claim, ClaimedAmounts, ClaimState, Owner
 from kilonova_placement.store.tables import claim_amounts, claims
@@ -49,9 +49,23 @@ def live_claims(
     return _with_amounts(tx, tx.execute(query.order_by(claims.c.claim_id).limit(limit)).all())
 
 
+def lock_claims(tx: Connection, claim_ids: Iterable[str]) -> None:
+    """Keep others from changing these claims until this transaction ends."""
+    for chunk in in_chunks(sorted(claim_ids)):
+        query = select(claims.c.claim_id).where(claims.c.claim_id.in_(chunk)).order_by(claims.c.claim_id)
+        tx.execute(query.with_for_update()).all()
+
+
 def expired_claims(tx: Connection, now: float, limit: int) -> list[str]:
     query = select(claims.c.claim_id).where(claims.c.state == ClaimState.HELD, claims.c.expires_at <= now)
     return list(tx.scalars(query.order_by(claims.c.expires_at).limit(limit)))
+
+
+def odd_claims(tx: Connection) -> list[str]:
+    """Live claims that hold nothing, and released ones that hold something: there are none, in one snapshot."""
+    holds = exists().where(claim_amounts.c.claim_id == claims.c.claim_id)
+    released = claims.c.state == ClaimState.RELEASED
+    return list(tx.scalars(select(claims.c.claim_id).where(or_(and_(released, holds), and_(~released, ~holds)))))
 
 
 def bind_claim(tx: Connection, claim_id: str) -> None:
@@ -71,7 +85,9 @@ def forget_released(tx: Connection, before: float) -> int:
     return tx.execute(delete(claims).where(claims.c.released_at < before)).rowcount
 
 
-def usage_of(tx: Connection, project_id: str, user_id: str = "") -> dict[str, int]:
+def usage_of(
+    tx: Connection, project_id: str, user_id: str = "", among: ColumnElement[bool] | None = None
+) -> dict[str, int]:
     """The sums of the live claims of a project, or of one user in it, per resource class."""
     query = (
         select(claim_amounts.c.resource_class, func.sum(claim_amounts.c.amount))
@@ -81,7 +97,16 @@ def usage_of(tx: Connection, project_id: str, user_id: str = "") -> dict[str, in
     )
     if user_id:
         query = query.where(claims.c.user_id == user_id)
+    if among is not None:
+        query = query.where(among)
     return {name: int(amount) for name, amount in tx.execute(query)}
+
+
+def moving_of(tx: Connection, project_id: str, user_id: str = "") -> dict[str, int]:
+    """That part of ``usage_of`` which is held by places that their owners leave, besides those they go to."""
+    new = claims.alias()
+    left = select(new.c.leaves).where(new.c.leaves.isnot(None), new.c.state != ClaimState.RELEASED)
+    return usage_of(tx, project_id, user_id, claims.c.claim_id.in_(left))
 
 
 def _with_amounts(tx: Connection, rows: Sequence[Row[Any]]) -> list[Claim]:
@@ -104,4 +129,6 @@ def _claim(row: Row[Any], amounts: dict[str, dict[str, int]]) -> Claim:
         providers=tuple(ClaimedAmounts(provider_id=key, amounts=value) for key, value in sorted(amounts.items())),
         expires_at=row.expires_at,
         created_at=row.created_at,
+        group_id=row.group_id or "",
+        leaves=row.leaves or "",
     )

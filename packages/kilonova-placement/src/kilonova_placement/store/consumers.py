@@ -42,11 +42,14 @@ def find_consumer(tx: Connection, consumer_id: str) -> Consumer | None:
     return _consumer(tx, consumer_id, found) if found else None
 
 
-def lock_claims(tx: Connection, consumer_ids: Iterable[str]) -> None:
-    """Keep others from changing these consumers' claims until this transaction ends."""
+def lock_claims(tx: Connection, consumer_ids: Iterable[str]) -> set[str]:
+    """Keep others from changing these consumers' claims until this transaction ends; say which groups they are in."""
+    groups: set[str] = set()
     for chunk in in_chunks(sorted(consumer_ids)):
-        query = select(claims.c.claim_id).where(claims.c.consumer.in_(chunk), claims.c.state != ClaimState.RELEASED)
-        tx.execute(query.order_by(claims.c.claim_id).with_for_update()).all()
+        mine = and_(claims.c.consumer.in_(chunk), claims.c.state != ClaimState.RELEASED)
+        query = select(claims.c.group_id).where(mine).order_by(claims.c.claim_id)
+        groups.update(group_id for group_id in tx.scalars(query.with_for_update()) if group_id)
+    return groups
 
 
 def consumers_on(tx: Connection, provider_id: str) -> list[Consumer]:
