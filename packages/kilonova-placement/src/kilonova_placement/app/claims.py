@@ -14,7 +14,7 @@ from kilonova_placement.model.claims import Claim, ClaimState, Owner
 from kilonova_placement.model.explanations import Explanation
 from kilonova_placement.model.groups import GroupPolicy
 from kilonova_placement.model.questions import Usage
-from kilonova_placement.model.requests import REQUEST_VERSION, GroupWish, Request
+from kilonova_placement.model.requests import REQUEST_VERSION, GroupWish, Request, contradiction
 from kilonova_placement.store import claims as claim_store
 
 #: Alike in one call; the compute API's own limit for one request is far below.
@@ -45,7 +45,7 @@ def explain(app: PlacementApp, request: Request, count: int, owner: str = "") ->
 
 def check_request(request: Request) -> None:
     """Refuse what cannot be honoured, rather than ignore it."""
-    if not request.resources and not request.devices:
+    if not (request.resources or request.devices or request.numa or request.bundles or request.machine):
         raise BadRequest("request: asks for no resources and no devices")
     if request.group is not None:
         _check_group(request.group)
@@ -53,9 +53,8 @@ def check_request(request: Request) -> None:
         raise BadRequest(
             f"request.version: {request.version} is newer than this service, which reads {REQUEST_VERSION}"
         )
-    both = {*request.all_required_traits()} & {*request.forbidden_traits}
-    if both:
-        raise BadRequest(f"request: required and forbidden at the same time: {', '.join(sorted(both))}")
+    if wrong := contradiction(request):
+        raise BadRequest(wrong)
 
 
 def _check_group(wish: GroupWish) -> None:

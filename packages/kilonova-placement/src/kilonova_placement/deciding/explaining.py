@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from kilonova_placement.deciding.bits import Mask
 from kilonova_placement.deciding.constraints import Check
 from kilonova_placement.deciding.constraints.check import Miss, plural
+from kilonova_placement.deciding.grouping import must_share
 from kilonova_placement.deciding.index import Index
-from kilonova_placement.deciding.spreading import spread
+from kilonova_placement.deciding.spreading import shortfall
+from kilonova_placement.deciding.trees.look import Shortfall
 from kilonova_placement.deciding.wanted import Wanted
 from kilonova_placement.model.explanations import Explanation, Removed
+from kilonova_placement.model.groups import GroupPolicy
 
 
 def explain_refusal(wanted: Wanted, index: Index, checks: Iterable[Check], count: int, fits: int) -> Explanation:
@@ -23,10 +26,9 @@ def explain_refusal(wanted: Wanted, index: Index, checks: Iterable[Check], count
         removed.append(_apply(check, mask, before, index))
         if removed[-1].removed or not before[0]:
             before = check.has
-    if (whole := _in_one_tree(wanted, index, mask, before)).removed:
-        removed.append(whole)
+    removed += _in_the_tree(wanted, index, mask, before)
     if 0 < fits < count:
-        removed.append(_used_up(fits, int(mask.sum())))
+        removed.append(_used_up(wanted, fits, int(mask.sum())))
     return Explanation(hosts=index.hosts, count=count, fits=fits, constraints=tuple(removed))
 
 
@@ -51,18 +53,25 @@ def _removed(name: str, number: int, left: int, before: tuple[str, str], miss: M
     )
 
 
-def _in_one_tree(wanted: Wanted, index: Index, mask: Mask, before: tuple[str, str]) -> Removed:
-    """Hosts whose parts have enough together, but no part has enough by itself."""
-    rows = [
-        int(row) for row in np.flatnonzero(mask) if index.tree(int(row)) and not spread(wanted, index, int(row), {})
-    ]
-    mask[rows] = False
-    if not rows:
-        return Removed(constraint="one provider", removed=0, left=int(mask.sum()))
-    miss = Miss(f"{plural(len(rows), 'has', 'have')} no part that can give an amount whole", rows[0])
-    return _removed("one provider", len(rows), int(mask.sum()), before, miss, index)
+def _in_the_tree(wanted: Wanted, index: Index, mask: Mask, before: tuple[str, str]) -> Iterator[Removed]:
+    """Hosts that have enough in all, but not in the parts that are asked for: one entry per reason."""
+    short: dict[str, list[tuple[int, Shortfall]]] = {}
+    for row in np.flatnonzero(mask).tolist():
+        found = shortfall(wanted, index, row)
+        if found is not None:
+            short.setdefault(found.constraint, []).append((row, found))
+    for constraint, hosts in short.items():
+        mask[[row for row, _ in hosts]] = False
+        row, found = hosts[0]
+        miss = Miss(f"{plural(len(hosts), 'has', 'have')} {found.words}", row)
+        yield _removed(constraint, len(hosts), int(mask.sum()), before, miss, index)
 
 
-def _used_up(fits: int, left: int) -> Removed:
-    words = f"{plural(fits, 'the one that fits uses', f'the {fits} that fit use')} up what the remaining hosts have"
+def _used_up(wanted: Wanted, fits: int, left: int) -> Removed:
+    said = plural(fits, "the one that fits uses", f"the {fits} that fit use")
+    words = f"{said} up what the remaining hosts have"
+    if must_share(wanted.group):
+        words = f"affinity asks for one host that holds all of them, and the roomiest holds {fits}"
+    elif wanted.group is not None and wanted.group.policy is GroupPolicy.ANTI_AFFINITY:
+        words = f"{said} up what the remaining hosts have, with anti-affinity at {wanted.group.most} on each"
     return Removed(constraint="all of them together", removed=left, left=0, nearest=words)

@@ -29,7 +29,7 @@ Amounts = NDArray[np.int64]
 Labels = tuple[str, ...]
 _NO_BOUND = 2**62
 #: The columns of a class, and those of a provider beside its classes and labels.
-_OF_CLASS = ("capacity", "used", "free", "min_unit", "max_unit", "step_size")
+_OF_CLASS = ("capacity", "used", "free", "beyond", "min_unit", "max_unit", "step_size")
 _OF_PROVIDER = ("root", "generation", "cell", "open", "is_host", "down")
 _LISTS = ("provider_ids", "names", "own_traits", "own_aggregates", "parent_ids")
 
@@ -49,6 +49,9 @@ class ClassColumns:
         self.capacity: Amounts = np.zeros(rows, np.int64)
         self.used: Amounts = np.zeros(rows, np.int64)
         self.free: Amounts = np.zeros(rows, np.int64)
+        #: How much of what a tree has free is beyond its provider with the most; ``scattered``: some tree has such.
+        self.beyond: Amounts = np.zeros(rows, np.int64)
+        self.scattered = False
         self.min_unit: Amounts = np.zeros(rows, np.int64)
         self.max_unit: Amounts = np.zeros(rows, np.int64)
         self.step_size: Amounts = np.ones(rows, np.int64)
@@ -67,11 +70,12 @@ class ClassColumns:
             setattr(small, name, getattr(self, name)[rows])
         small.largest_min, small.largest_step = self.largest_min, self.largest_step
         small.largest_capacity, small.smallest_max = self.largest_capacity, self.smallest_max
+        small.scattered = self.scattered
         return small
 
     def put(self, row: int, inventory: Inventory | None, used: int) -> None:
         self.capacity[row] = capacity = inventory.capacity if inventory else 0
-        self.used[row], self.free[row] = used, capacity - used
+        self.used[row], self.free[row], self.beyond[row] = used, capacity - used, 0
         self.set_units(row, [inventory] if inventory else [])
         self.largest_capacity = max(self.largest_capacity, capacity)
 
@@ -401,4 +405,7 @@ class Index:
 
     def _sum_class(self, root: int, columns: ClassColumns) -> None:
         rows = list(self._trees[root])
-        columns.free[root] = int(np.maximum(columns.capacity[rows] - columns.used[rows], 0).sum())
+        left = np.maximum(columns.capacity[rows] - columns.used[rows], 0)
+        columns.free[root] = free = int(left.sum())
+        columns.beyond[root] = beyond = free - int(left.max())
+        columns.scattered = columns.scattered or beyond > 0

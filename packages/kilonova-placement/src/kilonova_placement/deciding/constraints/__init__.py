@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kilonova_placement.deciding.constraints.amounts import amounts
+from kilonova_placement.deciding.constraints.cells import cells
 from kilonova_placement.deciding.constraints.check import Check
 from kilonova_placement.deciding.constraints.crowd import crowd
 from kilonova_placement.deciding.constraints.group import group
@@ -27,6 +28,6 @@ from kilonova_placement.deciding.wanted import Wanted
 
 Constraint = Callable[[Wanted, Index], list[Check]]
 
-CONSTRAINTS: tuple[Constraint, ...] = (state, place, network, labels, marks, crowd, group, traits, amounts)
+CONSTRAINTS: tuple[Constraint, ...] = (state, place, network, labels, marks, crowd, group, traits, cells, amounts)
 
 __all__ = ["CONSTRAINTS", "Check", "Constraint"]

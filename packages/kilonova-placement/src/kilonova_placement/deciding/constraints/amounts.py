@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kilonova_placement.deciding.bits import Mask
 from kilonova_placement.deciding.constraints.check import Check, Miss, Rows, plural
@@ -14,7 +15,8 @@ _SAID = {"MEMORY_MB": ("MB of ", "memory"), "DISK_GB": ("GB of ", "disk")}
 
 
 def amounts(wanted: Wanted, index: Index) -> list[Check]:
-    return [_enough(item) for item in wanted.amounts]
+    enough = [_enough(item) for item in wanted.amounts]
+    return enough + [_in_one_piece(item) for item in wanted.amounts if _is_scattered(item)]
 
 
 def _enough(item: WantedAmount) -> Check:
@@ -27,6 +29,32 @@ def _enough(item: WantedAmount) -> Check:
         return _lacks(item, rows, unit, what)
 
     return Check(item.resource_class, narrow, (f"has enough {what}", f"have enough {what}"), lacks)
+
+
+def _is_scattered(item: WantedAmount) -> bool:
+    """Whether some host has enough of it, but here and there."""
+    return item.piece > 0 and item.columns is not None and item.columns.scattered
+
+
+def _in_one_piece(item: WantedAmount) -> Check:
+    """So much of it must be left at one provider of the host's tree; ``trees`` looks closer."""
+    unit, what = _SAID.get(item.resource_class, ("", item.resource_class))
+
+    def largest(rows: Rows | slice) -> NDArray[np.int64]:
+        columns = item.columns
+        return columns.free[rows] - columns.beyond[rows] if columns else np.zeros(0, np.int64)
+
+    def narrow(mask: Mask) -> None:
+        np.logical_and(mask, largest(slice(len(mask))) >= item.piece, out=mask)
+
+    def lacks(rows: Rows) -> Miss:
+        most = largest(rows)
+        nearest = int(np.argmax(most))
+        has = plural(len(rows), "has", "have")
+        return Miss(f"{has} at most {most[nearest]} {unit}{what} in one part, and not {item.piece}", int(rows[nearest]))
+
+    name = f"{item.resource_class} of one provider"
+    return Check(name, narrow, (f"has enough {what} in one part", f"have enough {what} in one part"), lacks)
 
 
 def _narrow(item: WantedAmount, mask: Mask) -> None:

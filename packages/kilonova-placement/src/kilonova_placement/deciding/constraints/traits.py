@@ -16,8 +16,8 @@ def traits(wanted: Wanted, index: Index) -> list[Check]:
     checks: list[Check] = []
     if wanted.required:
         checks.append(_required(wanted.required, index))
-    if wanted.request.forbidden_traits:
-        checks.append(_forbidden(wanted.request.forbidden_traits, index))
+    if wanted.forbidden:
+        checks.append(_forbidden(wanted.forbidden, index))
     return checks
 
 
