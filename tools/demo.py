@@ -63,6 +63,7 @@ class Demo:
 
     def __init__(self, data: Path, openstack: str, listen: str, image: Path) -> None:
         self.data, self.openstack, self.listen, self.image = data, openstack, listen, image
+        self.again = (data / "cloud.json").exists()
         self.steps = Steps()
         self.work = Path(tempfile.mkdtemp(prefix="kilonova-demo-"))
 
@@ -118,7 +119,15 @@ class Demo:
         for words in ("image list", "flavor list", "network list"):
             self.shown(*words.split())
 
+    def clear_up(self) -> None:
+        """Remove what an earlier demo on this very cloud left, where it did not end well."""
+        for command in (("server", "delete", "--wait", SERVER), ("keypair", "delete", KEY)):
+            with contextlib.suppress(DemoFailed):
+                self.client(*command)
+
     def create(self) -> None:
+        if self.again:
+            self.clear_up()
         with self.steps.step("openstack keypair create") as note:
             private = self.client("keypair", "create", KEY)
             path = self.work / KEY
@@ -126,7 +135,11 @@ class Demo:
             path.write_text(private)
             note(f"the private key is in {path}")
         with self.steps.step("openstack security group rule create --protocol tcp --dst-port 22 default") as note:
-            self.client("security", "group", "rule", "create", "--protocol", "tcp", "--dst-port", "22", "default")
+            try:
+                self.client("security", "group", "rule", "create", "--protocol", "tcp", "--dst-port", "22", "default")
+            except DemoFailed as failure:
+                if "already exists" not in str(failure):
+                    raise
             note("without it the default security group lets nobody in")
         with self.steps.step("openstack server create --image tiny --flavor m1.tiny --network private --wait"):
             self.client(

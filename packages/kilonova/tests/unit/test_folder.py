@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -32,6 +33,18 @@ def test_two_clouds_have_nothing_in_common(tmp_path: Path) -> None:
     one.make()
     other.make()
     assert not set(msgspec.structs.astuple(one.secrets())) & set(msgspec.structs.astuple(other.secrets()))
+
+
+def test_a_cloud_of_another_user_is_said_to_be_one(folder: CloudFolder) -> None:
+    folder.save_state(CloudState())
+    (folder.root / "cloud.json").chmod(0)
+    own = os.geteuid()
+    os.seteuid(own or 65534)  # root may read everything
+    try:
+        with pytest.raises(CloudError, match="not this user's"):
+            folder.state()
+    finally:
+        os.seteuid(own)
 
 
 def test_its_rooms_are_closed_to_others(folder: CloudFolder) -> None:

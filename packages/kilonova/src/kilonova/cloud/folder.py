@@ -129,10 +129,14 @@ class CloudFolder:
         return f"sqlite:///{self.root / 'db' / name}.db"
 
     def state(self) -> CloudState:
-        """How it was started last. Raises CloudError when there is no cloud here."""
-        if not self.exists:
-            raise CloudError(f"there is no cloud in {self.root}: start one with 'kilonova up --data {self.root}'")
-        return msgspec.json.decode(self._state.read_bytes(), type=CloudState)
+        """How it was started last. Raises CloudError when there is no cloud here, or not this user's."""
+        try:
+            return msgspec.json.decode(self._state.read_bytes(), type=CloudState)
+        except FileNotFoundError:
+            words = f"there is no cloud in {self.root}: start one with 'kilonova up --data {self.root}'"
+        except PermissionError:
+            words = f"the cloud in {self.root} is not this user's: become its owner, or choose another with --data"
+        raise CloudError(words)
 
     def save_state(self, state: CloudState) -> None:
         write_private(self._state, msgspec.json.format(msgspec.json.encode(state)))

