@@ -27,9 +27,7 @@ class MeasuredCloud:
 
     def __init__(self, *arguments: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="kilonova-bench-"))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self._arguments = [*arguments, "--listen", f"127.0.0.1:{self.port}"]
 
     def up(self) -> None:
@@ -49,10 +47,16 @@ class MeasuredCloud:
         for path in sorted((self.folder / "run").glob("*.json")):
             pid = msgspec.json.decode(path.read_bytes())["pid"]
             found[path.stem] = pid
-            for child in _descendants(pid):
+            for child in descendants(pid):
                 if child not in found.values() and not _name(child).startswith("python"):
                     found[_name(child) if _name(child) not in found else f"{_name(child)}-{child}"] = child
         return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -71,11 +75,11 @@ def _name(pid: int) -> str:
     return Path(f"/proc/{pid}/comm").read_text().strip()
 
 
-def _descendants(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
     with contextlib.suppress(OSError):
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             yield int(child)
-            yield from _descendants(int(child))
+            yield from descendants(int(child))
 
 
 def cpu_seconds(pid: int) -> float:

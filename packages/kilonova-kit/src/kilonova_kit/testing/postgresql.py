@@ -39,8 +39,11 @@ class PostgresqlServer:
 
 
 @contextmanager
-def running_postgresql() -> Iterator[PostgresqlServer]:
-    """Start a server for as long as the block runs. Raises RuntimeError where PostgreSQL is not installed."""
+def running_postgresql(*, durable: bool = False) -> Iterator[PostgresqlServer]:
+    """Start a server for as long as the block runs. Raises RuntimeError where PostgreSQL is not installed.
+
+    ``durable``: a commit waits for the disk, as it does in earnest; for a benchmark.
+    """
     programs = binaries()
     if programs is None:
         raise RuntimeError("PostgreSQL is not installed: apt-get install postgresql")
@@ -51,7 +54,8 @@ def running_postgresql() -> Iterator[PostgresqlServer]:
         port, data = _free_port(), str(folder / "data")
         _run(str(programs / "initdb"), "-D", data, "-U", "kilonova", "-A", "trust", "--no-sync")
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=200"
-        options += " -c fsync=off"  # nothing here outlives the block
+        if not durable:
+            options += " -c fsync=off"  # nothing here outlives the block
         control = (str(programs / "pg_ctl"), "-D", data, "-w")
         _run(*control, "-l", str(folder / "log"), "-o", options, "start")
         try:
