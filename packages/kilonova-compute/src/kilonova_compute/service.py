@@ -21,6 +21,7 @@ from kilonova_compute.actions.engine import Engine
 from kilonova_compute.actions.steps import Services
 from kilonova_compute.agents.reports import Reports
 from kilonova_compute.agents.requests import HostLink
+from kilonova_compute.app.aggregates import refresh as refresh_aggregates
 from kilonova_compute.app.compute import Admission, Compute, Limits
 from kilonova_compute.app.flavors import bootstrap_flavors
 from kilonova_compute.app.host_images import ImageTickets
@@ -89,6 +90,7 @@ class ComputeApp:
             self._carriers[cell.name].start()
         self.compute = self._compose(cells)
         await bootstrap_flavors(self.compute)
+        await refresh_aggregates(self.compute)
         holder = self._settings.controller_id
         for cell in cells.all():
             await cell.database.write(lambda tx: action_store.let_go(tx, holder))
@@ -138,6 +140,7 @@ class ComputeApp:
         self._wirings = Reconciler("port_wirings", 60.0, PortWirings(compute))
         for reconciler in (
             Reconciler("lost_hosts", 5.0, lost_hosts),
+            Reconciler("aggregates", 5.0, partial(refresh_aggregates, compute)),
             Reconciler("advance_actions", 1.0, partial(advance_actions, compute)),
             Reconciler("stray_claims", 60.0, StrayClaims(compute)),
             Reconciler("old_servers", 3600.0, partial(forget_old_servers, compute)),

@@ -6,7 +6,8 @@ once, so a change that was interrupted is mended by the next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 from kilonova_kit.database import Connection
@@ -15,6 +16,7 @@ from kilonova_kit.ids import new_uuid
 
 from kilonova_compute.app import hosts
 from kilonova_compute.app.compute import Compute
+from kilonova_compute.model.aggregate_rules import view_of
 from kilonova_compute.model.aggregates import USUAL_ZONE, ZONE, Aggregate
 from kilonova_compute.store import aggregates as store
 
@@ -71,7 +73,7 @@ async def _change_metadata(
     if wanted.get(ZONE) != before.zone and before.hosts:
         await _check_zone_change(compute, before, wanted.get(ZONE), verb)
 
-    def how(found: Aggregate) -> Aggregate:
+    def how(found: Aggregate, everything: Sequence[Aggregate]) -> Aggregate:
         return msgspec.structs.replace(found, name=name or found.name, metadata=wanted)
 
     changed = await _change(compute, number, how)
@@ -93,13 +95,18 @@ async def _check_zone_change(compute: Compute, before: Aggregate, zone: str | No
             )
 
 
-async def _change(compute: Compute, number: int, how: Callable[[Aggregate], Aggregate]) -> Aggregate:
+How = Callable[[Aggregate, Sequence[Aggregate]], Aggregate]
+
+
+async def _change(compute: Compute, number: int, how: How) -> Aggregate:
+    """Change one, knowing the others, with nobody else changing any in between."""
     now = compute.clock()
 
-    def write(found: Aggregate) -> Aggregate:
-        return msgspec.structs.replace(how(found), updated_at=now)
+    def write(tx: Connection) -> Aggregate | None:
+        everything = store.all_to_change(tx)
+        return store.change(tx, number, lambda found: msgspec.structs.replace(how(found, everything), updated_at=now))
 
-    return _known(await compute.cells.database.write(lambda tx: store.change(tx, number, write)), number)
+    return _known(await compute.cells.database.write(write), number)
 
 
 # --- hosts
@@ -108,12 +115,6 @@ async def _change(compute: Compute, number: int, how: Callable[[Aggregate], Aggr
 async def add_host(compute: Compute, number: int, name: str) -> Aggregate:
     """Raises NotFound; Conflict when it is there already, in another zone, or would move with its servers."""
     aggregate, host = await find(compute, number), hosts.by_name(compute, name)
-    others = [one for one in await listed(compute) if name in one.hosts and one.number != number]
-    zones = sorted({one.zone for one in others if one.zone and one.zone != aggregate.zone})
-    if aggregate.zone and zones:
-        raise Conflict(
-            f"Cannot add host to aggregate {number}. Reason: One or more hosts already in availability zone(s) {zones}."
-        )
     if aggregate.zone and aggregate.zone != host.zone and await hosts.servers_on(compute, name):
         raise Conflict(
             f"Cannot add host to aggregate {number}. Reason: The host cannot be added to the aggregate as the "
@@ -121,9 +122,10 @@ async def add_host(compute: Compute, number: int, name: str) -> Aggregate:
             "already has instances."
         )
 
-    def how(found: Aggregate) -> Aggregate:
+    def how(found: Aggregate, everything: Sequence[Aggregate]) -> Aggregate:
         if name in found.hosts:
             raise Conflict(f"Aggregate {number} already has host {name}.")
+        _check_one_zone(found, name, everything)
         return msgspec.structs.replace(found, hosts=(*found.hosts, name))
 
     changed = await _change(compute, number, how)
@@ -131,41 +133,62 @@ async def add_host(compute: Compute, number: int, name: str) -> Aggregate:
     return changed
 
 
+def _check_one_zone(aggregate: Aggregate, host: str, everything: Sequence[Aggregate]) -> None:
+    """Raise Conflict for a host that is in another zone already."""
+    zones = sorted({one.zone for one in everything if one.zone and host in one.hosts} - {aggregate.zone})
+    if aggregate.zone and zones:
+        raise Conflict(
+            f"Cannot add host to aggregate {aggregate.number}. Reason: One or more hosts already in availability "
+            f"zone(s) {zones}."
+        )
+
+
 async def remove_host(compute: Compute, number: int, name: str) -> Aggregate:
     """Raises NotFound; Conflict when the host would move to another zone with its servers."""
     aggregate = await find(compute, number)
     if name not in aggregate.hosts:
         raise NotFound(f"Cannot remove host {name} in aggregate {number}")
-    if aggregate.zone not in (None, USUAL_ZONE) and await hosts.servers_on(compute, name):
+    left = [one for one in await listed(compute) if name in one.hosts and one.number != number]
+    zone = _zone(left)
+    if zone != _zone([*left, aggregate]) and await hosts.servers_on(compute, name):
         raise Conflict(
             f"Cannot remove host from aggregate {number}. Reason: The host cannot be removed from the aggregate as "
-            f"the availability zone of the host would change from '{aggregate.zone}' to '{USUAL_ZONE}' but the "
+            f"the availability zone of the host would change from '{aggregate.zone}' to '{zone}' but the "
             "host already has instances."
         )
-
-    def how(found: Aggregate) -> Aggregate:
-        return msgspec.structs.replace(found, hosts=tuple(one for one in found.hosts if one != name))
-
-    changed = await _change(compute, number, how)
+    changed = await _change(compute, number, partial(_without, name))
     await _tell(compute, [name])
     return changed
 
 
+def _without(name: str, found: Aggregate, everything: Sequence[Aggregate]) -> Aggregate:
+    return msgspec.structs.replace(found, hosts=tuple(one for one in found.hosts if one != name))
+
+
+def _zone(own: Iterable[Aggregate]) -> str:
+    """Where a host of these aggregates is."""
+    return next((one.zone for one in own if one.zone), USUAL_ZONE)
+
+
 async def forget_host(compute: Compute, name: str) -> None:
     """Take a host that is gone out of every aggregate."""
-
-    def how(found: Aggregate) -> Aggregate:
-        return msgspec.structs.replace(found, hosts=tuple(one for one in found.hosts if one != name))
-
     for aggregate in await listed(compute):
         if name in aggregate.hosts:
-            await _change(compute, aggregate.number, how)
+            await _change(compute, aggregate.number, partial(_without, name))
+    await refresh(compute)
+
+
+async def refresh(compute: Compute) -> None:
+    """See what was changed, also by other controllers."""
+    found = await listed(compute)
+    if tuple(found) != compute.aggregates.all:
+        compute.aggregates = view_of(found)
 
 
 async def _tell(compute: Compute, names: Iterable[str]) -> None:
-    """Tell the hosts' cells, and placement, where the hosts are now."""
-    everything = await listed(compute)
-    for host in [host for host in compute.hosts.values() if host.name in set(names)]:
-        own = [one for one in everything if host.name in one.hosts]
-        zone = next((one.zone for one in own if one.zone), USUAL_ZONE)
-        await hosts.set_zone(compute, host, zone, tuple(one.uuid for one in own))
+    """Tell the hosts' cells, and placement, where the hosts are now, and whom they are for."""
+    await refresh(compute)
+    wanted = set(names)
+    for host in [host for host in compute.hosts.values() if host.name in wanted]:
+        own = compute.aggregates.of(host.name)
+        await hosts.set_place(compute, host, _zone(own), own)

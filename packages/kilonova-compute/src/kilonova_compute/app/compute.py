@@ -15,6 +15,7 @@ from kilonova_compute.cells.index import IndexCarrier
 from kilonova_compute.external.image import ImageService
 from kilonova_compute.external.network import NetworkService
 from kilonova_compute.external.placement import PlacementService
+from kilonova_compute.model.aggregate_rules import AggregateView
 from kilonova_compute.model.flavors_on_demand import OnDemandBounds
 from kilonova_compute.model.hosts import Host
 
@@ -66,6 +67,8 @@ class Compute:
     flavors_on_demand: OnDemandBounds = field(default_factory=dict)
     #: Hosts as they were last heard, by id: the live view, kept by the reconciler of hosts.
     hosts: dict[str, Host] = field(default_factory=dict)
+    #: Aggregates as they were last seen.
+    aggregates: AggregateView = field(default_factory=AggregateView)
 
     def announce(self, cell: Cell) -> None:
         """Something of this cell changed: carry it to the index."""

@@ -27,6 +27,7 @@ from kilonova_compute.cells.cells import CELL0
 from kilonova_compute.external.image import snapshot_of
 from kilonova_compute.external.placement import Refused
 from kilonova_compute.model.actions import Line, LineState, StepFault
+from kilonova_compute.model.aggregate_rules import NO_RULES
 from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
 from kilonova_compute.model.requirements import CannotHonour, Requirements, amounts_of, requirements_of
 from kilonova_compute.model.servers import Fault, FlavorSnapshot, ImageSnapshot, Server, VmState, WantedNetwork
@@ -87,7 +88,7 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     wish = msgspec.structs.replace(wish, count_max=await _most_that_fit(compute, identity, wish, project_id))
     image = await checked_image(compute, identity, wish)
     needs = needs_of(wish.flavor, image)
-    preset = preset_of(wish.flavor, image, needs)
+    preset = isolated(compute, project_id, preset_of(wish.flavor, image, needs), image)
     if wish.scheduler_hints:
         preset = with_hints(preset, await hints.asked(compute, identity, wish.scheduler_hints))
     networks, (groups, names) = await _networks(compute, identity, wish), await _groups(compute, identity, wish)
@@ -327,13 +328,31 @@ def preset_of(flavor: FlavorSnapshot, image: ImageSnapshot | None, needs: Requir
         flavor=flavor.name,
         required_traits=needs.required_traits,
         forbidden_traits=needs.forbidden_traits,
+        preferred_traits=needs.preferred_traits,
+        labels=needs.labels,
         image_id=image.image_id if image else "",
         image_traits=needs.image_traits,
     )
 
 
+def isolated(compute: Compute, project_id: str, preset: ServerRequest, image: ImageSnapshot | None) -> ServerRequest:
+    """The request with what opens hosts that are only for some, and shuts those that are not for its image."""
+    rules = compute.aggregates.rules
+    if rules == NO_RULES:
+        return preset
+    traits = (*preset.required_traits, *preset.image_traits)
+    return msgspec.structs.replace(
+        preset,
+        carries=rules.carries(project_id, preset.flavor, traits),
+        labels=(*preset.labels, *rules.image_labels(image.properties if image else {})),
+    )
+
+
 def with_hints(preset: ServerRequest, asked: hints.Asked) -> ServerRequest:
-    return msgspec.structs.replace(preset, **msgspec.structs.asdict(asked))
+    """The hints' parts; traits that the flavor prefers are preferred too."""
+    parts = msgspec.structs.asdict(asked)
+    preferred = {*preset.preferred_traits, *asked.preferred_traits}
+    return msgspec.structs.replace(preset, **{**parts, "preferred_traits": tuple(sorted(preferred))})
 
 
 def _request(server: Server, preset: ServerRequest) -> ServerRequest:

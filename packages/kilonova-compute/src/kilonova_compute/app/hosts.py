@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from kilonova_kit.database import Connection
 from kilonova_kit.errors import Conflict, NotFound
 
 from kilonova_compute.app.compute import Compute
+from kilonova_compute.model.aggregate_rules import host_rules
+from kilonova_compute.model.aggregates import Aggregate
 from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.listing import USUAL_ORDER, ServerFilter
 from kilonova_compute.model.servers import Server
@@ -77,10 +79,12 @@ async def force_down(compute: Compute, host: Host, forced: bool) -> Host:
     return changed
 
 
-async def set_zone(compute: Compute, host: Host, zone: str, aggregates: tuple[str, ...]) -> None:
+async def set_place(compute: Compute, host: Host, zone: str, aggregates: Sequence[Aggregate]) -> None:
+    """Say in which zone a host is, and what its aggregates mean for it."""
     changed = await change(compute, host, lambda found: msgspec.structs.replace(found, zone=zone))
     if changed.inventory:
-        await compute.placement.set_place(host.id, zone, aggregates)
+        uuids = tuple(aggregate.uuid for aggregate in aggregates)
+        await compute.placement.set_place(changed, uuids, host_rules(aggregates))
 
 
 async def change(compute: Compute, host: Host, how: Callable[[Host], Host]) -> Host:

@@ -27,7 +27,7 @@ def shown_to(identity: Identity, request: ServerRequest) -> ServerRequest:
     """The request as its owner may read it: where an administrator wanted the server stays with administrators."""
     if identity.is_admin:
         return request
-    return msgspec.structs.replace(request, host="", cell="", not_hosts=())
+    return msgspec.structs.replace(request, host="", cell="", not_hosts=(), hosts=None, network="", carries=())
 
 
 async def wished(
@@ -38,6 +38,7 @@ async def wished(
     wish = create_servers.CreateWish(name="", flavor=flavor, image_id=image_id)
     image = await create_servers.checked_image(compute, identity, wish)
     preset = create_servers.preset_of(flavor, image, create_servers.needs_of(flavor, image))
+    preset = create_servers.isolated(compute, identity.project_id or "", preset, image)
     return msgspec.structs.replace(
         preset, project_id=identity.project_id or "", user_id=identity.user_id, zone=zone, host=host
     )

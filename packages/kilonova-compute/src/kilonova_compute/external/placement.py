@@ -13,11 +13,13 @@ import msgspec
 from kilonova_driver.types.inventory import Inventory as HostInventory
 from kilonova_kit.errors import Conflict, KilonovaError, NotFound
 from kilonova_placement.client import PlacementClient
+from kilonova_placement.model.attributes import Said
 from kilonova_placement.model.claims import Claim, Owner
 from kilonova_placement.model.explanations import Refused as RefusedByPlacement
 from kilonova_placement.model.providers import Inventory, ProviderChange, ProviderReport
-from kilonova_placement.model.requests import GroupWish, ImageNeeds, Place, Request
+from kilonova_placement.model.requests import GroupWish, ImageNeeds, LabelTerm, Place, Request
 
+from kilonova_compute.model.aggregate_rules import HostRules
 from kilonova_compute.model.explanations import Explanation
 from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
@@ -68,6 +70,12 @@ class PlacementService:
         async for claim in self._client.claims(_KIND + server_id):
             await self._client.release(claim.claim_id)
 
+    async def host_of(self, server_id: str) -> str:
+        """The name of the host that a server has claimed; empty when it has claimed none."""
+        async for claim in self._client.claims(_KIND + server_id):
+            return claim.host
+        return ""
+
     async def live_claims(self) -> dict[str, str]:
         """Every live claim of servers: its id and the server's."""
         return {
@@ -76,8 +84,10 @@ class PlacementService:
             if claim.owner.name.startswith(_KIND)
         }
 
-    async def report_host(self, host: Host, inventory: HostInventory) -> None:
-        """Enter what a host has to give."""
+    async def report_host(
+        self, host: Host, inventory: HostInventory, aggregates: tuple[str, ...], rules: HostRules
+    ) -> None:
+        """Enter what a host has to give, and what operators say of it."""
         pools = {
             pool.resource_class: Inventory(
                 total=pool.total,
@@ -97,6 +107,8 @@ class PlacementService:
             inventories={**pools, **devices},
             traits=inventory.traits,
             disabled=(host.disabled_reason or "disabled by an operator") if host.disabled else "",
+            aggregates=aggregates,
+            attributes=_said(host, rules),
         )
         await self._client.put_provider(host.id, report)
 
@@ -108,10 +120,14 @@ class PlacementService:
         """As ``set_down``, on an operator's word."""
         await self._client.change_provider(host_id, ProviderChange(disabled=reason))
 
-    async def set_place(self, host_id: str, zone: str, aggregates: tuple[str, ...]) -> None:
-        """Say where a host is: its zone, and the aggregates it belongs to. A host that reported nothing yet is none."""
+    async def set_place(self, host: Host, aggregates: tuple[str, ...], rules: HostRules) -> None:
+        """Say where a host is: its zone, the aggregates it belongs to, and what they mean for it.
+
+        A host that reported nothing yet is none.
+        """
+        change = ProviderChange(zone=host.zone, aggregates=aggregates, attributes=_said(host, rules))
         with contextlib.suppress(NotFound):
-            await self._client.change_provider(host_id, ProviderChange(zone=zone, aggregates=aggregates))
+            await self._client.change_provider(host.id, change)
 
     async def used(self) -> dict[str, dict[str, int]]:
         """What is claimed of each host, per resource class, by host id."""
@@ -120,6 +136,19 @@ class PlacementService:
     async def remove_host(self, host_id: str) -> None:
         """Forget a host. Raises Conflict while there are claims on it."""
         await self._client.delete_provider(host_id)
+
+
+def _said(host: Host, rules: HostRules) -> Said:
+    """What is said about a host beside what it has to give."""
+    return Said(
+        address=host.address,
+        hypervisor_version=host.inventory.get("hypervisor_version", 0),
+        labels=rules.labels,
+        only_for=rules.only_for,
+        multipliers=rules.multipliers,
+        most_guests=rules.most_guests,
+        most_arriving=rules.most_arriving,
+    )
 
 
 def _owner(request: ServerRequest) -> Owner:
@@ -132,10 +161,23 @@ def _request(asked: ServerRequest) -> Request:
         required_traits=asked.required_traits,
         forbidden_traits=asked.forbidden_traits,
         preferred_traits=asked.preferred_traits,
-        place=Place(zone=asked.zone, host=asked.host, cell=asked.cell, not_hosts=asked.not_hosts),
+        place=_wanted_place(asked),
         group=_group(asked),
         image=ImageNeeds(image_id=asked.image_id, traits=asked.image_traits),
         priority=asked.priority,
+    )
+
+
+def _wanted_place(asked: ServerRequest) -> Place:
+    return Place(
+        zone=asked.zone,
+        host=asked.host,
+        cell=asked.cell,
+        not_hosts=asked.not_hosts,
+        hosts=asked.hosts,
+        network=asked.network,
+        labels=tuple(msgspec.convert(msgspec.to_builtins(label), LabelTerm) for label in asked.labels),
+        carries=asked.carries,
     )
 
 

@@ -34,6 +34,11 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     def is_up(self, now: float) -> bool:
         return not self.forced_down and now - self.heard_at <= DOWN_AFTER_SECONDS
 
+    def usable(self, resource_class: str) -> int:
+        """How much of a divisible resource guests may have, by the host's own report."""
+        pools = self.inventory.get("pools", ())
+        return next((pool["total"] - pool["reserved"] for pool in pools if pool["resource_class"] == resource_class), 0)
+
     def total(self, resource_class: str) -> int:
         """How much of a divisible resource the host has, by its own report."""
         pools = self.inventory.get("pools", ())

@@ -93,7 +93,6 @@ _HARDWARE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 _REFUSED_SPECS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("accel:device_profile", _DEVICES, ()),
-    ("aggregate_instance_extra_specs:<key>", "hosts are told apart by traits: use trait:CUSTOM_…=required", ()),
     ("capabilities:<key>", "hosts are told apart by traits: use trait:…=required", ()),
     ("hide_hypervisor_id", "guests may see what they run on", _NO),
     ("hw:cpu_dedicated_mask", _PINNING, ()),
@@ -121,6 +120,8 @@ _HONOURED_SPECS = (
         "resources:<CLASS>",
         "claimed instead of the flavor's own amount; 0 claims nothing. VCPU, MEMORY_MB, DISK_GB, CUSTOM_…",
     ),
+    ("aggregate_instance_extra_specs:<key>", "only hosts whose aggregates have the key with such a value"),
+    ("kilonova:preferred_traits", "hosts with more of these traits, with commas between them, are better"),
     ("trait:<TRAIT>", "required: only hosts with the trait; forbidden: only hosts without it"),
 )
 

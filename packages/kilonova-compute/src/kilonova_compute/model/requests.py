@@ -16,8 +16,25 @@ class RequestedGroup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     max_per_host: int = 0
 
 
+class RequestedLabel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What aggregates must say of the host: one of its values of ``key`` passes ``test`` against one of ``values``.
+
+    ``test`` is a word of placement's; ``or_absent``: hosts of which nothing is said pass too.
+    """
+
+    key: str
+    values: tuple[str, ...]
+    test: str = "is"
+    as_numbers: bool = False
+    or_absent: bool = False
+
+
 class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one server asks of placement. Memory in MiB, disk in GiB; hosts and zones by name."""
+    """What one server asks of placement. Memory in MiB, disk in GiB; hosts and zones by name.
+
+    ``hosts``: one of these, where it is not None. ``network``: the host's address is in it. ``carries``: marks by which
+    hosts that are only for some may be taken.
+    """
 
     server_id: str
     project_id: str
@@ -33,6 +50,10 @@ class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     image_id: str = ""
     image_traits: tuple[str, ...] = ()
     not_hosts: tuple[str, ...] = ()
+    hosts: tuple[str, ...] | None = None
+    network: str = ""
+    labels: tuple[RequestedLabel, ...] = ()
+    carries: tuple[str, ...] = ()
     group: RequestedGroup | None = None
     priority: int = 0
     version: int = 1

@@ -12,6 +12,8 @@ from functools import cache
 import msgspec
 
 from kilonova_compute.model.known_requirements import RULES, Fate, Rule, Source
+from kilonova_compute.model.label_terms import label_of
+from kilonova_compute.model.requests import RequestedLabel
 
 _FALSE = frozenset({"f", "false", "off", "n", "no", "0"})
 _PLAIN_RESOURCES = frozenset({"VCPU", "MEMORY_MB", "DISK_GB"})
@@ -32,19 +34,26 @@ class Requirements(msgspec.Struct, frozen=True, kw_only=True):
     required_traits: tuple[str, ...] = ()
     forbidden_traits: tuple[str, ...] = ()
     image_traits: tuple[str, ...] = ()
+    preferred_traits: tuple[str, ...] = ()
+    labels: tuple[RequestedLabel, ...] = ()
     config_drive: bool = False
 
 
 def requirements_of(extra_specs: Mapping[str, str], properties: Mapping[str, str]) -> Requirements:
     """Translate. Raises CannotHonour."""
     resources: dict[str, int] = {}
-    traits: dict[str, set[str]] = {"required": set(), "forbidden": set(), "image": set()}
+    traits: dict[str, set[str]] = {"required": set(), "forbidden": set(), "preferred": set(), "image": set()}
+    labels: list[RequestedLabel] = []
     for name, value in extra_specs.items():
         if not _is_honoured(Source.FLAVOR, name, value):
             continue
         kind, _, key = name.partition(":")
         if kind == "resources":
             resources[key] = _amount(name, key, value)
+        elif kind == "aggregate_instance_extra_specs":
+            labels.append(_label(name, key, value))
+        elif kind == "kilonova":
+            traits["preferred"].update(_names_of_traits(name, value))
         else:
             traits[_wish_for_trait(name, value)].add(key)
     for name, value in properties.items():
@@ -57,6 +66,8 @@ def requirements_of(extra_specs: Mapping[str, str], properties: Mapping[str, str
         required_traits=tuple(sorted(traits["required"])),
         forbidden_traits=tuple(sorted(traits["forbidden"])),
         image_traits=tuple(sorted(traits["image"])),
+        preferred_traits=tuple(sorted(traits["preferred"])),
+        labels=tuple(labels),
         config_drive=properties.get("img_config_drive", "").lower() == "mandatory",
     )
 
@@ -107,6 +118,22 @@ def _amount(name: str, resource_class: str, value: str) -> int:
     if not _AMOUNT.fullmatch(value.strip()):
         raise CannotHonour(f"The extra spec {name}={value} cannot be honoured: it is no whole number.")
     return int(value)
+
+
+def _names_of_traits(name: str, value: str) -> list[str]:
+    """Names with commas between them."""
+    names = [one.strip() for one in value.split(",")]
+    for trait in names:
+        if not _TRAIT.fullmatch(trait):
+            raise CannotHonour(f"The extra spec {name}={value} cannot be honoured: {trait!r} is no name of a trait.")
+    return names
+
+
+def _label(name: str, key: str, value: str) -> RequestedLabel:
+    try:
+        return label_of(key, value)
+    except ValueError as error:
+        raise CannotHonour(f"The extra spec {name}={value} cannot be honoured: {error}.") from error
 
 
 def _wish_for_trait(name: str, value: str) -> str:

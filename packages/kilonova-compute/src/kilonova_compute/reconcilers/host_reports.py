@@ -30,6 +30,7 @@ from kilonova_compute.actions.sweep_guest import sweep_guest
 from kilonova_compute.app import servers as app
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.cells.cells import Cell
+from kilonova_compute.model.aggregate_rules import host_rules
 from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.servers import POWER_OF_GUEST, Fault, Server, VmState
 from kilonova_compute.store import actions as action_store
@@ -95,7 +96,9 @@ class HostReports:
         known = await self._change_host(cell, host_id, described)
         if known is None:
             return Receipt(refused="unknown")
-        await self._compute.placement.report_host(known, report.inventory)
+        own = self._compute.aggregates.of(known.name)
+        uuids = tuple(aggregate.uuid for aggregate in own)
+        await self._compute.placement.report_host(known, report.inventory, uuids, host_rules(own))
         return Receipt()
 
     async def _change_host(self, cell: str, host_id: str, how: Callable[[Host], Host]) -> Host | None:

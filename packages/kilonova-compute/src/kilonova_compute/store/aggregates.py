@@ -48,6 +48,12 @@ def all_aggregates(tx: Connection) -> list[Aggregate]:
     return [_read(row.number, row.record) for row in tx.execute(select(aggregates).order_by(aggregates.c.number))]
 
 
+def all_to_change(tx: Connection) -> list[Aggregate]:
+    """As ``all_aggregates``, with nobody else changing any until the transaction ends."""
+    query = select(aggregates).order_by(aggregates.c.number).with_for_update()
+    return [_read(row.number, row.record) for row in tx.execute(query)]
+
+
 def change(tx: Connection, number: int, how: Callable[[Aggregate], Aggregate]) -> Aggregate | None:
     """Change one, with nobody else in between. Raises Conflict when its new name is taken."""
     row = tx.execute(select(aggregates).where(aggregates.c.number == number).with_for_update()).first()

@@ -14,6 +14,7 @@ from kilonova_compute.app.flavors import bootstrap_flavors
 from kilonova_compute.cells.cells import Cells
 from kilonova_compute.cells.index import IndexCarrier
 from kilonova_compute.external.placement import PlacementService
+from kilonova_compute.model.aggregate_rules import HostRules
 from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.servers import FlavorSnapshot, Server, VmState
 from kilonova_compute.store import hosts as host_store
@@ -100,7 +101,7 @@ class Cloud:
         )
         await self.compute.cells.get(cell).database.write(lambda tx: host_store.save(tx, host))
         self.compute.hosts[host.id] = host
-        await self.compute.placement.report_host(host, inventory)
+        await self.compute.placement.report_host(host, inventory, (), HostRules())
         return host
 
     async def add_server(self, number: int, *, host: Host | None = None, hours: float = 1.0, **more: Any) -> Server:

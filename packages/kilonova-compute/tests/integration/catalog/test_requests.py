@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import msgspec
 import pytest
+from kilonova_compute.model.aggregate_rules import host_rules
 from kilonova_compute.model.flavors_on_demand import OnDemand
-from kilonova_compute.model.requests import ServerRequest
+from kilonova_compute.model.requests import RequestedLabel, ServerRequest
 from kilonova_compute.store import requests as request_store
+from kilonova_driver.types.inventory import Inventory
 
 EXPLAIN = "//native/v1/explain"
 
@@ -97,3 +100,76 @@ async def test_questions_that_make_no_sense_are_refused(cloud: Any, kept: str) -
     assert (await refused(cloud, flavor="vcpus=1,ram=64"))[0] == 403
     await cloud.ask("POST", "/flavors/1/os-extra_specs", {"extra_specs": {"hw:numa_nodes": "2"}})
     assert "hw:numa_nodes=2 cannot be honoured" in (await refused(cloud, flavor="1"))[1]
+
+
+async def test_what_a_request_says_of_hosts_is_for_administrators(cloud: Any) -> None:
+    server = await cloud.add_server(3)
+    request = ServerRequest(
+        server_id=server.id, project_id="home", user_id="u", resources={"VCPU": 2}, hosts=("alpha",),
+        network="10.0.0.0/8", carries=("mark",), labels=(RequestedLabel(key="disk", values=("ssd",)),),
+    )  # fmt: skip
+    await cloud.compute.cells.database.write(lambda tx: request_store.add(tx, [request], 1.0))
+    path = f"//native/v1/servers/{server.id}/request"
+    shown = (await cloud.get(path))["request"]
+    assert (shown["hosts"], shown["network"], shown["carries"]) == (["alpha"], "10.0.0.0/8", ["mark"])
+    own = (await cloud.get(path, role="member"))["request"]
+    assert not {"hosts", "network", "carries"} & own.keys()
+    assert own["labels"][0]["key"] == "disk"
+
+
+async def removed_by(cloud: Any, **question: Any) -> dict[str, int]:
+    """How many hosts each constraint removes for a flavor."""
+    explanation = (await explained(cloud, **{"flavor": "1", **question}))["explanation"]
+    return {one["constraint"]: one["removed"] for one in explanation["constraints"] if one["removed"]}
+
+
+async def group_hosts(cloud: Any, name: str, hosts: list[str], **metadata: str) -> int:
+    """An aggregate with these hosts and this metadata; its number."""
+    made = await cloud.ask("POST", "/os-aggregates", {"aggregate": {"name": name}})
+    action = f"/os-aggregates/{made.json()['aggregate']['id']}/action"
+    for host in hosts:
+        assert (await cloud.ask("POST", action, {"add_host": {"host": host}})).status == 200
+    assert (await cloud.ask("POST", action, {"set_metadata": {"metadata": metadata}})).status == 200
+    return int(made.json()["aggregate"]["id"])
+
+
+async def test_hosts_that_are_for_some_projects_only_take_these_only(cloud: Any) -> None:
+    for number, name in enumerate(("alpha", "beta"), 1):
+        await cloud.add_host(name, number)
+    number = await group_hosts(cloud, "private", ["alpha"], filter_tenant_id="elsewhere, other")
+    assert await removed_by(cloud) == {"only for": 1}
+    assert await removed_by(cloud, role="stranger") == {}
+    action = f"/os-aggregates/{number}/action"
+    await cloud.ask("POST", action, {"set_metadata": {"metadata": {"filter_tenant_id": None}}})
+    assert await removed_by(cloud) == {}
+
+
+async def test_a_flavor_asks_for_what_aggregates_say(cloud: Any) -> None:
+    for number, name in enumerate(("alpha", "beta", "gamma"), 1):
+        await cloud.add_host(name, number)
+    await group_hosts(cloud, "fast", ["alpha"], disk="ssd,nvme")
+    await group_hosts(cloud, "slow", ["beta"], disk="hdd")
+    await cloud.ask(
+        "POST", "/flavors/1/os-extra_specs", {"extra_specs": {"aggregate_instance_extra_specs:disk": "ssd"}}
+    )
+    assert await removed_by(cloud) == {"label disk": 2}
+    explanation = (await explained(cloud, flavor="1"))["explanation"]
+    assert explanation["winner"]["host"] == "alpha"
+    assert "not labelled disk=ssd" in str(explanation["constraints"])
+
+
+async def test_a_host_that_joins_an_aggregate_before_it_reports_is_known_there(cloud: Any) -> None:
+    host = await cloud.add_host("alpha", 1)
+    await group_hosts(cloud, "fast", ["alpha"], disk="ssd")
+    reported = msgspec.convert(host.inventory, Inventory)
+    own = cloud.compute.aggregates.of("alpha")
+    await cloud.compute.placement.report_host(host, reported, (own[0].uuid,), host_rules(own))
+    provider = (await cloud.compute.placement._client.get_provider(host.id)).provider
+    assert (provider.aggregates, provider.attributes.labels) == ((own[0].uuid,), {"disk": ("ssd",)})
+
+
+async def test_an_aggregates_weights_count_for_its_hosts(cloud: Any) -> None:
+    host = await cloud.add_host("alpha", 1)
+    await group_hosts(cloud, "packed", ["alpha"], ram_weight_multiplier="-3", max_instances_per_host="5")
+    attributes = (await cloud.compute.placement._client.get_provider(host.id)).provider.attributes
+    assert (attributes.multipliers, attributes.most_guests, attributes.address) == ({"ram": -3.0}, 5, "192.0.2.1")

@@ -8,13 +8,13 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from kilonova_compute.model.explanations import Explanation
-from kilonova_compute.model.requests import RequestedGroup
+from kilonova_compute.model.requests import RequestedGroup, RequestedLabel
 
 _Word = Annotated[str, Meta(max_length=255)]
 
 
 class RequestView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server asks for. Amounts by resource class; hosts and cell are shown to administrators only."""
+    """What a server asks for. Amounts by resource class; what names hosts is shown to administrators only."""
 
     server_id: str
     project_id: str
@@ -30,6 +30,10 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     host: str | UnsetType = UNSET
     cell: str | UnsetType = UNSET
     not_hosts: tuple[str, ...] | UnsetType = UNSET
+    hosts: tuple[str, ...] | UnsetType | None = UNSET
+    network: str | UnsetType = UNSET
+    carries: tuple[str, ...] | UnsetType = UNSET
+    labels: tuple[RequestedLabel, ...]
     group: RequestedGroup | None
     priority: int
     version: int

@@ -1,0 +1,54 @@
+"""Questions about hosts in nova's JsonFilter language."""
+
+import json
+from typing import Any
+
+import pytest
+from kilonova_compute.model.host_queries import FACTS, CannotAsk, holds, read_query
+
+HOST: dict[str, str | int] = dict.fromkeys(FACTS, 0) | {
+    "free_ram_mb": 2048,
+    "vcpus_total": 8,
+    "host": "alpha",
+    "hypervisor_type": "qemu",
+}
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        ([], True),
+        ([">=", "$free_ram_mb", 1024], True),
+        ([">", "$free_ram_mb", 2048], False),
+        (["<", "$free_ram_mb", 4096, 8192], True),
+        (["<", "$free_ram_mb", 4096, 100], False),
+        (["=", "$host", "alpha"], True),
+        (["in", "$host", "beta", "alpha"], True),
+        (["in", "$host", "beta"], False),
+        (["and", [">=", "$free_ram_mb", 1024], ["<=", "$vcpus_total", 4]], False),
+        (["or", [">=", "$free_ram_mb", 9999], ["=", "$hypervisor_type", "qemu"]], True),
+        (["not", ["=", "$host", "alpha"]], False),
+        (["not", ["=", "$host", "beta"]], True),
+        (["="], False),
+        (["<", 1], False),
+    ],
+)
+def test_hosts_answer(query: list[Any], answer: bool) -> None:
+    assert holds(read_query(json.dumps(query)), HOST) is answer
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("free_ram_mb>5", "not JSON"),
+        ('{"a": 1}', "not a list"),
+        ('["near", "$host"]', "no operator"),
+        ('[["=", 1, 1]]', "no operator"),
+        ('["=", "$colour", "red"]', "nothing is known as"),
+        ('[">", "$free_ram_mb", "much"]', "cannot be compared"),
+        ('["and",' * 40 + "1" + "]" * 40, "nested too deep"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(text: str, why: str) -> None:
+    with pytest.raises(CannotAsk, match=why):
+        holds(read_query(text), HOST)
