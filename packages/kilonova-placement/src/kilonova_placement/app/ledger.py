@@ -19,6 +19,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, TypeVar
 
 from kilonova_kit.clock import Clock
@@ -29,7 +30,7 @@ from kilonova_kit.metrics import counter, histogram
 
 from kilonova_placement.app.feed import FeedPosition
 from kilonova_placement.app.showing import give, show_outcome, take
-from kilonova_placement.app.waiting import Asked, Change, Question, Release, Waiting, answer, fail
+from kilonova_placement.app.waiting import Asked, Change, Question, Release, Waiting, answer, by_kind, fail
 from kilonova_placement.deciding.choosing import Chooser, Placement, choose
 from kilonova_placement.deciding.index import Index
 from kilonova_placement.model.claims import Claim, ClaimedAmounts, ClaimState, Owner
@@ -214,6 +215,7 @@ class Ledger:
 
     def _decide(self, asked: list[Asked]) -> None:
         seen: set[str] = set()
+        once: list[Asked] = []
         for waiting in asked:
             question = waiting.question
             names = (*question.claim_ids, *([question.leaves] if question.leaves else []))
@@ -221,17 +223,33 @@ class Ledger:
                 self._again(waiting)  # asked twice at the same moment: the second finds the first's claims
                 continue
             seen.update(names)
-            count, asking = len(question.claim_ids), question.asking
-            found = choose(question.request, count, self.index, self._chooser, asking)
-            if isinstance(found, Explanation):
-                self._refuse(waiting, found)
-                continue
-            waiting.placements = found
-            each = zip(question.claim_ids, question.owners, found, strict=True)
-            waiting.claims = tuple(self._claim(*one, question) for one in each)
-            take(self.index, waiting)
+            once.append(waiting)
+        for alike in by_kind(once):
+            self._decide_alike(alike)
         if asked:
             _group.observe(len(asked))
+
+    def _decide_alike(self, alike: list[Asked]) -> None:
+        """What asks the same is decided as one question; when not all of it fits, one after the other."""
+        question = alike[0].question
+        count = sum(len(waiting.question.claim_ids) for waiting in alike)
+        found = choose(question.request, count, self.index, self._chooser, question.asking)
+        if isinstance(found, Explanation):
+            if len(alike) == 1:
+                self._refuse(alike[0], found)
+                return
+            for waiting in alike:
+                self._decide_alike([waiting])
+            return
+        placements = iter(found)
+        for waiting in alike:
+            self._take(waiting, list(islice(placements, len(waiting.question.claim_ids))))
+
+    def _take(self, waiting: Asked, placements: list[Placement]) -> None:
+        question, waiting.placements = waiting.question, placements
+        each = zip(question.claim_ids, question.owners, placements, strict=True)
+        waiting.claims = tuple(self._claim(*one, question) for one in each)
+        take(self.index, waiting)
 
     def _refuse(self, waiting: Asked, explanation: Explanation) -> None:
         """The first time, read the change feed and try again; the second time it is final."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+import msgspec
 from kilonova_kit.errors import Conflict
 
 from kilonova_placement.deciding.choosing import Placement
@@ -17,6 +18,7 @@ from kilonova_placement.model.groups import GroupPolicy
 from kilonova_placement.model.requests import Request
 
 T = TypeVar("T")
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Waiting(Protocol):
@@ -84,6 +86,15 @@ class Release:
     claim_ids: Sequence[str]
     by: float | None
     future: asyncio.Future[set[str]]
+
+
+def by_kind(asked: Iterable[Asked]) -> Iterable[list[Asked]]:
+    """Those that ask the same together, in the order of the first of each; who asks for a group stands alone."""
+    kinds: dict[object, list[Asked]] = {}
+    for waiting in asked:
+        request = waiting.question.request
+        kinds.setdefault(_encode(request) if request.group is None else id(waiting), []).append(waiting)
+    return kinds.values()
 
 
 def answer(waiting: Asked, existing: Mapping[str, Claim]) -> None:
