@@ -121,4 +121,5 @@ class Link:
         if self._bus is not None:
             bus, self._bus = self._bus, None
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(bus.close(within=2.0), 10.0)
+                async with asyncio.timeout(10.0):
+                    await bus.close(within=2.0)

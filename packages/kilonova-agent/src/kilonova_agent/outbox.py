@@ -117,6 +117,7 @@ class Outbox:
 
     async def _wait(self, pause: float) -> None:
         try:
-            await asyncio.wait_for(self._again.wait(), pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads hosts
+            async with asyncio.timeout(pause * random.uniform(0.5, 1.0)):  # noqa: S311 - spreads hosts
+                await self._again.wait()
         except TimeoutError:
             return

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from kilonova_agent import outbox as module
 from kilonova_agent.outbox import Outbox
 from kilonova_kit.bus import BusTimeout, MessageTooLarge
@@ -11,6 +12,12 @@ from kilonova_messages.reports import Heartbeat, Receipt
 
 def beat(number):
     return Heartbeat(boot_id=str(number), agent_version="1", clock=0.0, started_at=0.0)
+
+
+async def turns(number):
+    """Let the loop go round so many times."""
+    for _ in range(number):
+        await asyncio.sleep(0)
 
 
 class Listener:
@@ -129,6 +136,18 @@ async def test_a_closed_outbox_sends_nothing_more():
     await outbox.close()
     outbox.put("beat", beat(2))
     assert listener.heard == []
+
+
+@pytest.mark.parametrize("before", range(12))
+async def test_an_outbox_ends_also_when_the_bus_returns_as_it_is_closed(before):
+    for after in range(12):
+        outbox = Outbox(Listener(lost=10**9))
+        outbox.put("beat", beat(1))
+        await turns(before)
+        outbox.try_now()
+        await turns(after)
+        async with asyncio.timeout(20):
+            await outbox.close()
 
 
 async def test_a_heartbeat_does_not_wait_behind_other_reports(eventually):

@@ -63,7 +63,8 @@ class Misbehaviour:
             elif fault.kind is Kind.DELAY:
                 self._use(fault, method, guest_id)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._gate(fault.fault_id).wait(), fault.seconds)
+                    async with asyncio.timeout(fault.seconds):
+                        await self._gate(fault.fault_id).wait()
             elif fault.kind is Kind.FAIL:
                 self._use(fault, method, guest_id)
                 raise FAMILY[fault.code](fault.message or f"{method} was ordered to fail ({fault.code})")

@@ -293,7 +293,8 @@ async def test_after_a_killed_server_traffic_flows_again_and_subscriptions_live_
         again.clear()
         os.kill(cloud.server.pid or 0, signal.SIGKILL)
         await until_done(lambda: controller.request("kn.c1.host.h1.ask", b"1", 5))
-        await asyncio.wait_for(again.wait(), 20)
+        async with asyncio.timeout(20):
+            await again.wait()
         assert cloud.server.restarts == round_ + 1
     assert cloud.server.port == port
 
@@ -308,10 +309,12 @@ async def test_a_request_in_flight_fails_at_once_when_the_connection_is_lost(clo
     controller = await cloud.controller()
     await controller.subscribe("kn.never", never)
     question = asyncio.create_task(controller.request("kn.never", b"", 300))
-    await asyncio.wait_for(asked.wait(), 20)
+    async with asyncio.timeout(20):
+        await asked.wait()
     os.kill(cloud.server.pid or 0, signal.SIGKILL)
     with pytest.raises(BusDown):
-        await asyncio.wait_for(question, 20)
+        async with asyncio.timeout(20):
+            await question
     release.set()
 
 
@@ -364,6 +367,18 @@ async def test_connecting_to_nothing_ends_with_the_reason(cloud: Cloud) -> None:
     await cloud.server.stop()
     with pytest.raises(BusDown, match=r"(?i)connect"):
         await cloud.controller(wait=0.2)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_bus_that_loses_its_connection_as_it_is_closed_ends(cloud: Cloud, turns: int) -> None:
+    controller = await cloud.controller()
+    assert controller._client is not None
+    losing = asyncio.create_task(controller._client.close())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        await controller.close()
+        await losing
 
 
 async def test_closing_lets_running_handlers_answer(cloud: Cloud) -> None:

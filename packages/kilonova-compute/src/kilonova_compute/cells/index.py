@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 _BATCH = 500
 #: For how long changes are gathered when nobody waits for them: a server that changes often is then carried less often.
 _GATHER_SECONDS = 0.03
+_AWAY = "the control plane is stopping; try again"
 
 
 class IndexCarrier:
@@ -30,6 +31,8 @@ class IndexCarrier:
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
+        self._served: list[asyncio.Future[None]] = []
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
         #: Whether the cell's database answered when it was last asked.
         self.reachable = True
@@ -38,15 +41,22 @@ class IndexCarrier:
         self._task = asyncio.create_task(self._run(), name=f"index-{self._cell.name}")
 
     async def close(self) -> None:
+        """Stop; whoever still waits is told that nothing comes any more."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        for done in (*self._served, *self._waiting):
+            if not done.done():
+                done.set_exception(Unavailable(_AWAY))
 
     def wake(self) -> None:
         self._wake.set()
 
     async def flush(self) -> None:
-        """Return when everything committed before this call is in the index."""
+        """Return when everything committed before this call is in the index. Raises Unavailable once it is closed."""
+        if self._closed:
+            raise Unavailable(_AWAY)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(done)
         self._wake.set()
@@ -55,16 +65,16 @@ class IndexCarrier:
 
     async def _run(self) -> None:
         while True:
-            waiting, self._waiting = self._waiting, []
+            self._served, self._waiting = self._waiting, []
             try:
                 while await self._carry():
                     pass
             except Exception as error:  # noqa: BLE001 - whatever it was: without its carrier a cell would be stale for ever
                 self._tell(error)
-                self._waiting = waiting + self._waiting
+                self._waiting = self._served + self._waiting
                 await asyncio.sleep(1.0)
                 continue
-            for done in waiting:
+            for done in self._served:
                 if not done.done():
                     done.set_result(None)
             if not self._waiting:

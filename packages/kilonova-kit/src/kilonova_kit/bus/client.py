@@ -65,6 +65,7 @@ class Bus:
         self._up = asyncio.Event()
         self._trouble = ""
         self._keeper: asyncio.Task[None] | None = None
+        self._closing = False
         self._callbacks: set[asyncio.Task[None]] = set()
         self._on_reconnect: Callable[[], Awaitable[None]] | None = None
 
@@ -90,7 +91,8 @@ class Bus:
         bus._on_reconnect = on_reconnect
         bus._keeper = asyncio.create_task(bus._keep_connected(), name=f"bus {name}")
         try:
-            await asyncio.wait_for(bus._up.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await bus._up.wait()
         except TimeoutError:
             await bus.close()
             raise BusDown(f"no bus at {url} within {timeout:g} s: {bus._trouble or 'no answer'}") from None
@@ -175,7 +177,8 @@ class Bus:
         if self._client is None:
             raise BusDown(self._trouble)
         try:
-            await asyncio.wait_for(self._client.flush(), within)
+            async with asyncio.timeout(within):
+                await _round_trip(self._client)
         except (NatsError, OSError, TimeoutError) as problem:
             raise BusDown(f"the bus does not answer: {problem}") from problem
 
@@ -185,15 +188,16 @@ class Bus:
         if self._client is not None:
             with contextlib.suppress(BusError):
                 await self.flush(within)
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait([self._keeper])
+        self._closing = True
+        while self._keeper is not None and not self._keeper.done():
+            self._keeper.cancel()  # more than once: nats-py forgets a cancellation in some of its waits
+            await asyncio.wait([self._keeper], timeout=1.0)
         for task in list(self._callbacks):
             task.cancel()
 
     async def _keep_connected(self) -> None:
         pause, connections = _FIRST_PAUSE_SECONDS, 0
-        while True:
+        while not self._closing:
             client, lost = Client(), asyncio.Event()
             try:
                 if await self._dial(client, lost):
@@ -216,7 +220,8 @@ class Bus:
             lost.set()
 
         try:
-            await asyncio.wait_for(self._connect_client(client, note_loss), _DIAL_SECONDS)
+            async with asyncio.timeout(_DIAL_SECONDS):
+                await self._connect_client(client, note_loss)
             self._refused.discard(self._inbox.subject.lower())
             await client.subscribe(self._inbox.subject, cb=self._inbox.take)
             await self._attach(client, list(self._subscriptions.values()))
@@ -253,7 +258,8 @@ class Bus:
             self._refused.discard(subscription.subject.lower())
             await subscription.attach(client)
         # The server answers in order: after this round trip every refusal has been noted.
-        await asyncio.wait_for(client.flush(), _DIAL_SECONDS)
+        async with asyncio.timeout(_DIAL_SECONDS):
+            await _round_trip(client)
 
     def _rise(self, client: Client, connections: int) -> None:
         self._client = client
@@ -305,16 +311,27 @@ async def _send(client: Client, subject: str, data: bytes, reply: str = "") -> N
         raise BusDown(f"the bus is gone: {problem}") from problem
 
 
+async def _round_trip(client: Client) -> None:
+    """Wait until the server has taken, and answered, all that was sent before.
+
+    Twice: nats-py writes the first PING past what still waits in its own buffer; the second comes behind that.
+    """
+    await client.flush()
+    await client.flush()
+
+
 async def _until_lost(client: Client, lost: asyncio.Event) -> None:
     """Wait for nats-py's word; look from time to time, as a failure while it closes can swallow the word."""
     while not lost.is_set() and not client.is_closed:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(lost.wait(), 5.0)
+            async with asyncio.timeout(5.0):
+                await lost.wait()
 
 
 async def _discard(client: Client) -> None:
     """End a client whatever state it is in; nothing it still has to say matters."""
     try:
-        await asyncio.wait_for(client.close(), 2.0)
+        async with asyncio.timeout(2.0):
+            await client.close()
     except (NatsError, OSError, TimeoutError, RuntimeError, AssertionError) as problem:
         log.debug("discarding a bus connection: %r", problem)

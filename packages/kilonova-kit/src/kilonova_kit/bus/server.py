@@ -116,7 +116,8 @@ class BusServer:
         if self._child is not None:
             self._child.terminate()
             try:
-                await asyncio.wait_for(_exited(self._child), 5)
+                async with asyncio.timeout(5):
+                    await _exited(self._child)
             except TimeoutError:
                 self._child.kill()
                 await _exited(self._child)
@@ -144,7 +145,8 @@ class BusServer:
             self._child = spawn_bound([self._binary, "-c", str(self._directory / "nats.conf")], output)
         write_mark(self._directory / "nats.pid", self._child.pid)
         try:
-            await asyncio.wait_for(self._answers(self._child, name), within)
+            async with asyncio.timeout(within):
+                await self._answers(self._child, name)
         except TimeoutError:
             raise BusServerFailed(f"nats-server does not answer within {within:g} s: {self._last_words()}") from None
 

@@ -71,7 +71,8 @@ class Subscription:
         if line is not None:
             with contextlib.suppress(NatsError, OSError, TimeoutError):
                 drain: Callable[[], Awaitable[None]] = line.drain
-                await asyncio.wait_for(drain(), within)
+                async with asyncio.timeout(within):
+                    await drain()
         if self._tasks:
             left = deadline - asyncio.get_running_loop().time()
             _, late = await asyncio.wait(self._tasks, timeout=max(left, 0.01))

@@ -67,7 +67,8 @@ async def the_death_of_a_guest_is_told(bench: Bench) -> None:
     waiting = asyncio.create_task(_death_of(driver, guest.guest_id))
     try:
         await hook.kill_guest_for_check(guest.guest_id)
-        event = await asyncio.wait_for(waiting, SECONDS_FOR_AN_EVENT)
+        async with asyncio.timeout(SECONDS_FOR_AN_EVENT):
+            event = await waiting
     except TimeoutError as error:
         raise CheckFailed(f"no event within {SECONDS_FOR_AN_EVENT} s") from error
     finally:
@@ -88,7 +89,8 @@ async def events_end_with_the_driver(bench: Bench) -> None:
     await asyncio.sleep(0)
     await driver.close()
     try:
-        await asyncio.wait_for(reading, 10)
+        async with asyncio.timeout(10):
+            await reading
     except TimeoutError as error:
         raise CheckFailed("the driver is closed, but its events have not ended") from error
 
