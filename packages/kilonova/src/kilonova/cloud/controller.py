@@ -30,13 +30,14 @@ from kilonova_neighbours.identity.service import Bootstrap, IdentityApp, Identit
 from kilonova_neighbours.identity.service import make_edge as make_identity_edge
 from kilonova_neighbours.image.service import SERVICE as IMAGE
 from kilonova_neighbours.image.service import ImageApp
-from kilonova_neighbours.image.settings import BootstrapImage, ImageSettings
+from kilonova_neighbours.image.settings import ImageSettings
 from kilonova_neighbours.network.service import SERVICE as NETWORK
 from kilonova_neighbours.network.service import BootstrapNetwork, NetworkApp, NetworkSettings
 from kilonova_placement.service import SERVICE as PLACEMENT
 from kilonova_placement.service import PlacementApp
 
 from kilonova.cloud.errors import CloudError
+from kilonova.cloud.first_image import first_image
 from kilonova.cloud.folder import CloudFolder, CloudState
 from kilonova.cloud.free_network import free_network
 from kilonova.cloud.serving import start_serving
@@ -57,7 +58,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControllerSettings:
-    """``image_file`` is the guest image that a fresh cloud shows as ``tiny``; None: none."""
+    """``image_file`` is the guest image that a fresh cloud shows as ``tiny``."""
 
     folder: CloudFolder
     state: CloudState
@@ -170,11 +171,11 @@ class Controller:
         app = ImageApp(settings, policies=self._policies)
         await self._run(app)
         self._mount(IMAGE, app, check)
-        if self._settings.image_file is not None and identity is not None:
-            owner = await self._admin_project()
-            await app.bootstrap(
-                BootstrapImage(name="tiny", path=self._settings.image_file, disk_format="qcow2", owner=owner)
-            )
+        if identity is None:
+            return
+        image = first_image(self._folder, self._state, self._settings.image_file, await self._admin_project())
+        if image is not None:
+            await app.bootstrap(image)
 
     async def _start_network(self, check: TokenCheck, identity: IdentityApp | None) -> None:
         if self._elsewhere("network"):

@@ -98,6 +98,8 @@ def _run(folder: CloudFolder, state: CloudState, reset_passwords: bool, log_form
     configure_logging(format=log_format, level=log_level, stream=sys.stderr)
     kept = folder.root / "image"
     image = Path(kept.read_text()) if kept.exists() else None
+    if image is None and state.driver != "fake":
+        click.echo("this cloud begins without an image: say --image FILE (bin/demo builds one that boots)", err=True)
     settings = ControllerSettings(
         folder=folder,
         state=state,
