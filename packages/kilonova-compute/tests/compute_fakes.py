@@ -198,6 +198,8 @@ class FakePlacement(FakeService):
             case "GET", ["claims"]:
                 owner = query.get("owner", [""])[0]
                 return answer(200, {"claims": [one for one in self.live() if owner in ("", one["owner"]["name"])]})
+            case "GET", ["providers"]:
+                return answer(200, {"providers": [self._provider(name) for name in self.hosts]})
             case "PUT", ["claims", identifier, "bind"]:
                 return self._bind(identifier)
             case "DELETE", ["claims", identifier]:
@@ -228,6 +230,15 @@ class FakePlacement(FakeService):
             "claim_id": identifier, "host_id": f"id-{host}", "owner": owner, "state": "held", "host": host,
             "cell": self.hosts[host],
             "providers": amounts,
+        }  # fmt: skip
+
+    def _provider(self, name: str) -> dict[str, Any]:
+        identifier, used = f"id-{name}", dict[str, int]()
+        for claim in self.live():
+            for part in claim["providers"] if claim["host"] == name else ():
+                used = {key: used.get(key, 0) + amount for key, amount in part["amounts"].items()}
+        return {
+            "provider": {"provider_id": identifier, "name": name, "generation": 1, "root_id": identifier}, "used": used
         }  # fmt: skip
 
     def _bind(self, identifier: str) -> Reply:

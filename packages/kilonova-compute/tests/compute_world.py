@@ -111,7 +111,7 @@ class World:
         placement = PlacementService(PlacementClient(ServiceClient(self.placement)))
         services = Services(
             placement=placement, network=network, image=image, image_ticket=lambda image, host: "ticket",
-            clock=self.clock,
+            clock=self.clock, zone_of=lambda host_id: self.compute.hosts[host_id].zone,
         )  # fmt: skip
         links = cast(HostLink, self.hosts)
         engine = Engine(

@@ -30,6 +30,7 @@ from kilonova_compute.cells.index import IndexCarrier
 from kilonova_compute.external.image import ImageService
 from kilonova_compute.external.network import NetworkService
 from kilonova_compute.external.placement import PlacementService
+from kilonova_compute.model.aggregates import USUAL_ZONE
 from kilonova_compute.model.flavors_on_demand import OnDemand
 from kilonova_compute.reconcilers.advance_actions import advance_actions
 from kilonova_compute.reconcilers.host_reports import HostReports
@@ -106,6 +107,7 @@ class ComputeApp:
             image=self._image,
             image_ticket=tickets.sign,
             clock=self._clock,
+            zone_of=self._zone_of,
         )
         engine = Engine(
             ACTIONS, cells, links, services, announce=self._announce, host_is_up=self._host_is_up,
@@ -134,6 +136,10 @@ class ComputeApp:
     def _host_is_up(self, cell: Cell, host_id: str) -> bool:
         host = self.compute.hosts.get(host_id)
         return host is None or host.is_up(self._clock())
+
+    def _zone_of(self, host_id: str) -> str:
+        host = self.compute.hosts.get(host_id)
+        return host.zone if host else USUAL_ZONE
 
     def _start_reconcilers(self, lost_hosts: LostHosts) -> None:
         compute = self.compute

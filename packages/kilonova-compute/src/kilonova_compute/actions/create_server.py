@@ -28,8 +28,8 @@ async def bind_claim(context: Context) -> Outcome:
     place = await placement.bind(claim_id)
     if place is None:
         place = await _claim_anew(context, f"{claim_id}.again" if context.action.attempt == 1 else claim_id)
-    found = place
-    return Outcome(result={"host": found.host}, change=lambda server: _placed(server, found))
+    found, zone = place, context.services.zone_of(place.host_id)
+    return Outcome(result={"host": found.host}, change=lambda server: _placed(server, found, zone))
 
 
 async def _claim_anew(context: Context, claim_id: str) -> ClaimedPlace:
@@ -52,14 +52,14 @@ def claim_id_of(server_id: str, attempt: int) -> str:
     return server_id if attempt == 1 else f"{server_id}.{attempt}"
 
 
-def _placed(server: Server, place: ClaimedPlace) -> Server:
+def _placed(server: Server, place: ClaimedPlace, zone: str) -> Server:
     return msgspec.structs.replace(
         server,
         claim_id=place.claim_id,
         host_id=place.host_id,
         host=place.host,
         node=place.host,
-        availability_zone=server.wanted_zone or "nova",
+        availability_zone=zone,
         task_state=TaskState.NETWORKING,
     )
 

@@ -49,6 +49,8 @@ class Services:
     #: Makes the ticket that lets one host fetch one image: (image id, host id) -> ticket.
     image_ticket: Callable[[str, str], str]
     clock: Callable[[], float]
+    #: The availability zone of a host, by its id.
+    zone_of: Callable[[str], str] = lambda host_id: "nova"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,7 @@ async def _wish(call: CreateCall, wanted: WishedServer, password: str) -> app.Cr
     least, most = _counts(wanted)
     for file in wanted.personality:  # checked, and then left out: no host injects files
         check_base64("contents", file.contents)
-    zone, host, node = _place(call, wanted)
+    place = _place(call, wanted)
     image_id = _image_id(call, wanted)
     networks, mode = _networks(call, wanted)
     config_drive = as_bool("config_drive", wanted.config_drive)
@@ -101,8 +101,7 @@ async def _wish(call: CreateCall, wanted: WishedServer, password: str) -> app.Cr
         user_data=_user_data(wanted),
         config_drive=config_drive,
         config_drive_text="True" if config_drive else "",
-        availability_zone=zone,
-        host=host or node,
+        **place,
         access_ip_v4=_address("accessIPv4", wanted.access_ipv4, 4),
         access_ip_v6=_address("accessIPv6", wanted.access_ipv6, 6),
         disk_config=wanted.disk_config,
@@ -231,7 +230,7 @@ def _network(call: CreateCall, wanted: WishedNetwork) -> WantedNetwork:
     return WantedNetwork(network_id=wanted.uuid, fixed_ip=fixed_ip, tag=tag)
 
 
-def _place(call: CreateCall, wanted: WishedServer) -> tuple[str | None, str | None, str | None]:
+def _place(call: CreateCall, wanted: WishedServer) -> dict[str, Any]:
     """Zone, host and node. ``zone:host:node`` of old and the fields of 2.74 exclude each other."""
     text = wanted.availability_zone if wanted.availability_zone is not UNSET else ""
     parts = text.split(":")
@@ -249,7 +248,12 @@ def _place(call: CreateCall, wanted: WishedServer) -> tuple[str | None, str | No
                 "One mechanism with host and/or hypervisor_hostname and another mechanism with zone:host:node "
                 "are mutually exclusive."
             )
-    return zone or None, host or wished_host or None, node or wished_node or None
+    return {
+        "availability_zone": zone or None,
+        "host": host or wished_host or None,
+        "node": node or wished_node or None,
+        "forced": bool(host or node),
+    }
 
 
 def _hostname(call: CreateCall, wanted: WishedServer, count: int) -> str | None:

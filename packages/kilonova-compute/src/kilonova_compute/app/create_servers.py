@@ -20,16 +20,14 @@ from kilonova_kit.ids import is_uuid_like, new_uuid
 
 from kilonova_compute.actions.create_server import claim_id_of
 from kilonova_compute.actions.open_journal import HOLD_SECONDS
-from kilonova_compute.app import hints, quotas, server_groups
+from kilonova_compute.app import hints, presets, quotas, server_groups
 from kilonova_compute.app import servers as app
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.cells.cells import CELL0
 from kilonova_compute.external.image import snapshot_of
 from kilonova_compute.external.placement import Refused
 from kilonova_compute.model.actions import Line, LineState, StepFault
-from kilonova_compute.model.aggregate_rules import NO_RULES
 from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
-from kilonova_compute.model.requirements import CannotHonour, Requirements, amounts_of, requirements_of
 from kilonova_compute.model.servers import Fault, FlavorSnapshot, ImageSnapshot, Server, VmState, WantedNetwork
 from kilonova_compute.store import actions as action_store
 from kilonova_compute.store import index as index_store
@@ -63,6 +61,8 @@ class CreateWish(msgspec.Struct, frozen=True, kw_only=True):
     config_drive_text: str = ""
     availability_zone: str | None = None
     host: str | None = None
+    node: str | None = None
+    forced: bool = False  # the host is told by an administrator, whomever it is for
     access_ip_v4: str = ""
     access_ip_v6: str = ""
     disk_config: str = "MANUAL"
@@ -87,17 +87,19 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
         check_metadata_count(wish.metadata, (await quotas.limits_of(compute, project_id)).metadata_items)
     wish = msgspec.structs.replace(wish, count_max=await _most_that_fit(compute, identity, wish, project_id))
     image = await checked_image(compute, identity, wish)
-    needs = needs_of(wish.flavor, image)
-    preset = isolated(compute, project_id, preset_of(wish.flavor, image, needs), image)
+    needs = presets.needs_of(wish.flavor, image)
+    preset = presets.isolated(compute, project_id, presets.preset_of(wish.flavor, image, needs), image)
+    if wish.forced:
+        preset = presets.forced(compute, preset, wish.host or wish.node or "")
     if wish.scheduler_hints:
-        preset = with_hints(preset, await hints.asked(compute, identity, wish.scheduler_hints))
+        preset = presets.with_hints(preset, await hints.asked(compute, identity, wish.scheduler_hints))
     networks, (groups, names) = await _networks(compute, identity, wish), await _groups(compute, identity, wish)
     _check_host(compute, wish)
     wish = msgspec.structs.replace(wish, networks=networks, security_groups=names)
     if needs.config_drive:
         wish = msgspec.structs.replace(wish, config_drive=True, config_drive_text="True")
     servers = _servers(compute, identity, wish, image, project_id)
-    requests = {server.id: _request(server, preset) for server in servers}
+    requests = {server.id: _request(server, preset, wish) for server in servers}
     await compute.cells.database.write(lambda tx: _write_down(tx, compute, list(requests.values())))
     try:
         places = await compute.placement.claim({claim_id_of(one, 1): asked for one, asked in requests.items()})
@@ -114,7 +116,7 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
 
 def _check_zone(compute: Compute, wish: CreateWish) -> None:
     """A zone must have a host; whoever names a host has said where already."""
-    zone, host = _zone_and_host(wish)
+    zone, host = wish.availability_zone, wish.host or wish.node
     if zone and not host and zone not in {one.zone for one in compute.hosts.values() if not one.disabled}:
         raise BadRequest("The requested availability zone is not available")
 
@@ -154,18 +156,12 @@ async def checked_image(compute: Compute, identity: Identity, wish: CreateWish) 
     return image
 
 
-def needs_of(flavor: FlavorSnapshot, image: ImageSnapshot | None) -> Requirements:
-    """What the extra specs and the image ask for. Raises BadRequest for what cannot be honoured."""
-    try:
-        return requirements_of(flavor.extra_specs, image.properties if image else {})
-    except CannotHonour as error:
-        raise BadRequest(str(error)) from error
-
-
 def _check_host(compute: Compute, wish: CreateWish) -> None:
-    """A host that is asked for by its name must exist (nova, ComputeHostNotFound)."""
-    if wish.host and all(host.name != wish.host for host in compute.hosts.values()):
-        raise BadRequest(f"Compute host {wish.host} could not be found.")
+    """A host or node that is asked for by its name must exist, and be one (nova, ComputeHostNotFound)."""
+    wanted = [name for name in (wish.host, wish.node) if name]
+    known = wanted and any(host.name == wanted[0] for host in compute.hosts.values())
+    if wanted and (not known or wanted[-1] != wanted[0]):
+        raise BadRequest(f"Compute host {wanted[-1]} could not be found.")
 
 
 def _check_disk(identity: Identity, image: ImageSnapshot, flavor: FlavorSnapshot) -> None:
@@ -255,7 +251,6 @@ def _servers(
     compute: Compute, identity: Identity, wish: CreateWish, image: ImageSnapshot | None, project_id: str
 ) -> list[Server]:
     now, reservation = compute.clock(), f"r-{new_uuid()[:8]}"
-    zone, host = _zone_and_host(wish)
     servers = []
     for number in range(wish.count_max):
         server_id = new_uuid()
@@ -276,8 +271,8 @@ def _servers(
                 flavor=wish.flavor,
                 image=image,
                 description=wish.description,
-                wanted_zone=zone,
-                wanted_host=host,
+                wanted_zone=wish.availability_zone,
+                wanted_host=wish.host or wish.node,
                 launch_index=number,
                 reservation_id=reservation,
                 key_name=wish.key_name,
@@ -309,59 +304,13 @@ def hostname_of(name: str, server_id: str) -> str:
     return kept or f"Server-{server_id}"
 
 
-def _zone_and_host(wish: CreateWish) -> tuple[str | None, str | None]:
-    """``zone:host[:node]`` of old, or the zone and the host of today."""
-    zone, _, rest = (wish.availability_zone or "").partition(":")
-    host = rest.partition(":")[0] or rest.partition(":")[2]
-    return zone or None, wish.host or host or None
-
-
-def preset_of(flavor: FlavorSnapshot, image: ImageSnapshot | None, needs: Requirements) -> ServerRequest:
-    """What any server of this flavor and image asks for, wherever."""
-    disk = flavor.disk + flavor.ephemeral + -(-flavor.swap // 1024)
-    own = {"VCPU": flavor.vcpus, "MEMORY_MB": flavor.ram, "DISK_GB": disk}
-    return ServerRequest(
-        server_id="",
-        project_id="",
-        user_id="",
-        resources=amounts_of(own, needs.resources),
-        flavor=flavor.name,
-        required_traits=needs.required_traits,
-        forbidden_traits=needs.forbidden_traits,
-        preferred_traits=needs.preferred_traits,
-        labels=needs.labels,
-        image_id=image.image_id if image else "",
-        image_traits=needs.image_traits,
-    )
-
-
-def isolated(compute: Compute, project_id: str, preset: ServerRequest, image: ImageSnapshot | None) -> ServerRequest:
-    """The request with what opens hosts that are only for some, and shuts those that are not for its image."""
-    rules = compute.aggregates.rules
-    if rules == NO_RULES:
-        return preset
-    traits = (*preset.required_traits, *preset.image_traits)
-    return msgspec.structs.replace(
-        preset,
-        carries=rules.carries(project_id, preset.flavor, traits),
-        labels=(*preset.labels, *rules.image_labels(image.properties if image else {})),
-    )
-
-
-def with_hints(preset: ServerRequest, asked: hints.Asked) -> ServerRequest:
-    """The hints' parts; traits that the flavor prefers are preferred too."""
-    parts = msgspec.structs.asdict(asked)
-    preferred = {*preset.preferred_traits, *asked.preferred_traits}
-    return msgspec.structs.replace(preset, **{**parts, "preferred_traits": tuple(sorted(preferred))})
-
-
-def _request(server: Server, preset: ServerRequest) -> ServerRequest:
+def _request(server: Server, preset: ServerRequest, wish: CreateWish) -> ServerRequest:
     return msgspec.structs.replace(
         preset,
         server_id=server.id,
         project_id=server.project_id,
         user_id=server.user_id,
-        zone=server.wanted_zone or "",
+        zone="" if wish.forced else wish.availability_zone or "",
         host=server.wanted_host or "",
     )
 

@@ -6,7 +6,7 @@ import msgspec
 from kilonova_kit.errors import NotFound
 from kilonova_kit.http.identity import Identity
 
-from kilonova_compute.app import create_servers, servers
+from kilonova_compute.app import create_servers, presets, servers
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.app.flavors import find_flavor_or_name
 from kilonova_compute.model.explanations import Explanation, without_hosts
@@ -37,8 +37,8 @@ async def wished(
     flavor = await find_flavor_or_name(compute, identity, flavor_ref)
     wish = create_servers.CreateWish(name="", flavor=flavor, image_id=image_id)
     image = await create_servers.checked_image(compute, identity, wish)
-    preset = create_servers.preset_of(flavor, image, create_servers.needs_of(flavor, image))
-    preset = create_servers.isolated(compute, identity.project_id or "", preset, image)
+    preset = presets.preset_of(flavor, image, presets.needs_of(flavor, image))
+    preset = presets.isolated(compute, identity.project_id or "", preset, image)
     return msgspec.structs.replace(
         preset, project_id=identity.project_id or "", user_id=identity.user_id, zone=zone, host=host
     )
