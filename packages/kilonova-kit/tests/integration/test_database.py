@@ -209,6 +209,26 @@ async def test_a_closed_database_refuses_work_at_once(url):
         await opened.read(names)
 
 
+async def test_a_database_that_is_not_open_yet_refuses_work_at_once(url):
+    unopened = Database(url)
+    with pytest.raises(DatabaseUnavailable, match="not open"):
+        await unopened.write(names)
+    await unopened.close()
+
+
+@pytest.mark.parametrize("ends_with", [StopIteration, SystemExit, asyncio.CancelledError])
+async def test_whatever_a_transaction_ends_with_its_caller_is_told_and_the_writer_lives_on(database, ends_with):
+    def fail(tx):
+        add("half")(tx)
+        raise ends_with
+
+    with pytest.raises(RuntimeError, match=ends_with.__name__):
+        async with asyncio.timeout(20):
+            await database.write(fail)
+    await database.write(add("whole"))
+    assert await database.read(names) == ["whole"]
+
+
 async def test_a_hostile_regular_expression_holds_nobody_up(database):
     await database.write(add("a" * 48 + "!"))
     found = await database.read(

@@ -66,11 +66,10 @@ class _Work:
         self.result: Any = None
         self.error: Exception | None = None
 
-    def settle(self, error: Exception | None = None) -> None:
+    def settle(self, error: BaseException | None = None) -> None:
         """Tell the waiting task, unless it has gone (or its loop has)."""
-        error = _blamed(error or self.error)
         try:
-            self.loop.call_soon_threadsafe(self._settle, error)
+            self.loop.call_soon_threadsafe(self._settle, _blamed(error or self.error))
         except RuntimeError:
             log.debug("the loop that asked is closed")
 
@@ -91,6 +90,8 @@ class Database:
         self._patience = patience_seconds
         self.engine = _make_engine(url, readers)
         self._closed = False
+        #: Whether the writer takes work: from the end of ``start`` to ``close``.
+        self._takes_work = False
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_for_ever, name=f"write-{self.name}", daemon=True)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix=f"read-{self.name}")
@@ -102,20 +103,21 @@ class Database:
         """Create what is missing and expand what is older, then take work. Raises DatabaseUnavailable."""
         await asyncio.to_thread(self._persist, lambda: expand(self.engine, metadata))
         self._writer.start()
+        self._takes_work = True
 
     async def close(self) -> None:
         """Finish the work that waits, then let go; later work is refused."""
-        self._closed = True
+        self._closed, self._takes_work = True, False
         if self._writer.is_alive():
             self._queue.put(None)
             await asyncio.to_thread(self._writer.join)
-        self._readers.shutdown(wait=True)
+        await asyncio.to_thread(self._readers.shutdown)
         self.engine.dispose()
 
     async def write(self, transaction: Transaction[T]) -> T:
         """Run a transaction; when this returns, it is on disk. Raises what it raises, or DatabaseUnavailable."""
-        if self._closed:
-            raise DatabaseUnavailable(f"database {self.name} is closed")
+        if not self._takes_work:
+            raise DatabaseUnavailable(f"database {self.name} is {'closed' if self._closed else 'not open'}")
         work = _Work(transaction, asyncio.get_running_loop())
         self._queue.put(work)
         result: T = await work.future
@@ -163,7 +165,7 @@ class Database:
             return
         try:
             self._persist(lambda: self._commit(group))
-        except Exception as error:  # noqa: BLE001 - every caller of the group must be told, whatever it was
+        except BaseException as error:  # noqa: BLE001 - whatever it was, every caller is told, and the writer lives on
             for work in group:
                 work.settle(error)
             return
@@ -273,9 +275,16 @@ def _plainly(connection: Connection, text: str) -> None:
         connection.exec_driver_sql(text)
 
 
-def _blamed(error: Exception | None) -> Exception | None:
-    """The error as the caller shall see it: what no database can hold is a fault of who sent it, not one of ours."""
-    return _unkeepable() if isinstance(error, OverflowError | DataError) else error
+def _blamed(error: BaseException | None) -> Exception | None:
+    """The error as the caller shall see it: what no database can hold is a fault of who sent it, not one of ours.
+
+    What would end a thread, or what a future refuses to carry, is told in words: the caller must not wait for ever.
+    """
+    if isinstance(error, OverflowError | DataError):
+        return _unkeepable()
+    if error is None or (isinstance(error, Exception) and not isinstance(error, StopIteration)):
+        return error
+    return RuntimeError(f"a transaction ended with {error!r}")
 
 
 def _unkeepable() -> BadRequest:
@@ -289,17 +298,7 @@ def _is_passing(error: BaseException) -> bool:
     if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _PASSING_STATES:
         return True
     words = str(error.orig).lower()
-    signs = (
-        "locked",
-        "locking protocol",
-        "busy",
-        "disk is full",
-        "disk i/o error",
-        "unable to open",
-        "connection",
-        "server closed",
-    )
-    return isinstance(error, OperationalError) and any(sign in words for sign in signs)
+    return isinstance(error, OperationalError) and any(sign in words for sign in _PASSING_WORDS)
 
 
 def _reason(error: DBAPIError) -> str:
