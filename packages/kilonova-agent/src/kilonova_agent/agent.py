@@ -1,6 +1,7 @@
 """One agent: the parts of one host put together. Many may live in one process, each with its own directory.
 
     DATA/host.json, host.seed     who the host is                  (joining.py)
+    DATA/host.toml                what of it is given to guests    (resources/host_file.py)
     DATA/guests/, removed/        what it knows of its guests      (records.py)
     DATA/images/                  verified images                  (images.py)
     DATA/config-drives/           one small file per guest         (config_drives.py)
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from kilonova_driver.errors import DriverError
 from kilonova_driver.loading import load_driver
 from kilonova_driver.types.settings import DriverSettings
 from kilonova_kit.logs import bind
@@ -43,6 +45,7 @@ from kilonova_agent.metadata_link import MetadataLink
 from kilonova_agent.network.null_network import NullNetwork
 from kilonova_agent.records import Records
 from kilonova_agent.reporting import Reporting
+from kilonova_agent.resources.resources import Resources
 from kilonova_agent.settings import AgentSettings, guests_user
 from kilonova_agent.steps.work import Host
 from kilonova_agent.sweep import sweep
@@ -118,6 +121,7 @@ class Agent:
 
     async def _start(self, joined: Joined) -> None:
         host = await self._start_host(joined)
+        await self._measure(host)
         tls = tls_context(self.settings.ca_file) if joined.bus_url.startswith("tls:") else None
         link = self._link = Link(joined, bus_credentials(self._data, joined), tls)
         clock = ControllerClock()
@@ -145,6 +149,13 @@ class Agent:
         self._started.push_async_callback(reporting.close)
         link.on_reconnect = reporting.tell_guests
         reporting.start()
+
+    async def _measure(self, host: Host) -> None:
+        """AgentError when the operator's file does not fit this host; a driver that fails is asked again later."""
+        try:
+            await host.resources.measure()
+        except DriverError as error:
+            log.error("the driver cannot say what the host has: %s", error.message)
 
     async def _start_host(self, joined: Joined) -> Host:
         """Everything that needs no controller."""
@@ -176,13 +187,15 @@ class Agent:
             settings = msgspec.structs.replace(settings, launcher=network.launcher())
             driver = load_driver(self.settings.driver, settings)
         durable = capabilities.needs_images  # a simulated guest is not worth waiting for the disk
+        records = Records(self._data, durable=durable)
         return Host(
             driver=driver,
             capabilities=capabilities,
             network=network,
             images=ImageCache(self.settings.images, self._controller_url(joined), ca_file=self.settings.ca_file),
             drives=ConfigDrives(self._data / "config-drives", owner=run_as, durable=durable),
-            records=Records(self._data, durable=durable),
+            records=records,
+            resources=Resources(driver, records, joined.host_id, self._data),
         )
 
     def _host_network(self, joined: Joined, run_as: tuple[int, int] | None) -> HostNetwork:

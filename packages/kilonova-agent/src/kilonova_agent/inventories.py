@@ -1,4 +1,4 @@
-"""What the host has, as the controller hears it: the driver's inventory, and traits for what this agent does for it.
+"""What the host has, as the controller hears it: the host's tree, and traits for what this agent does for it.
 
 Names of traits are those of os-traits (``COMPUTE_*``: what a compute node can do).
 """
@@ -10,16 +10,17 @@ import socket
 from urllib.parse import urlsplit
 
 import msgspec
-from kilonova_driver.driver import Driver
 from kilonova_driver.types.inventory import Capabilities
 from kilonova_messages.reports import HostReport
+
+from kilonova_agent.steps.work import Host
 
 _OF_FORMATS = {"raw": "COMPUTE_IMAGE_TYPE_RAW", "qcow2": "COMPUTE_IMAGE_TYPE_QCOW2"}
 
 
-async def host_report(driver: Driver, hostname: str, address: str) -> HostReport:
-    """Raises DriverError."""
-    capabilities, inventory = driver.capabilities(), await driver.inventory()
+async def host_report(host: Host, hostname: str, address: str) -> HostReport:
+    """Raises DriverError, AgentError."""
+    capabilities, inventory = host.driver.capabilities(), (await host.resources.measure()).inventory
     traits = sorted({*inventory.traits, *agent_traits(capabilities)})
     return HostReport(
         hostname=hostname,

@@ -25,6 +25,8 @@ from kilonova_kit.private_files import private_directory, write_private
 from kilonova_messages.steps import StepReport
 from kilonova_messages.wishes import GuestWish
 
+from kilonova_agent.resources.given import Given
+
 log = logging.getLogger(__name__)
 
 VERSION = 1
@@ -48,6 +50,8 @@ class GuestRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     handle: bytes = b""
     last: StepReport | None = None
     host_stopped: bool = False
+    #: Processors and devices that are this guest's alone; written together with the wish that they are for.
+    given: Given = Given()
 
 
 class Tombstone(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -19,6 +19,7 @@ from kilonova_kit.processes import boot_id
 from kilonova_messages.reports import GuestEventReport, GuestsReport, GuestState, Heartbeat, HostReport, Receipt
 
 from kilonova_agent.clocks import ControllerClock
+from kilonova_agent.errors import AgentError
 from kilonova_agent.guest_states import all_guest_states, guest_state
 from kilonova_agent.inventories import host_report
 from kilonova_agent.joining import AGENT_VERSION
@@ -97,9 +98,9 @@ class Reporting:
 
     async def _make_host(self) -> HostReport | None:
         try:
-            self._told = await host_report(self._host.driver, self._hostname, self._address)
-        except DriverError as error:
-            log.error("the driver cannot say what the host has: %s", error.message)
+            self._told = await host_report(self._host, self._hostname, self._address)
+        except (DriverError, AgentError) as error:
+            log.error("it cannot be said what the host has: %s", error)
             self._told = None
         return self._told
 
@@ -108,9 +109,9 @@ class Reporting:
         self.tell_guests()
         self._host.records.forget_old(time.time())
         try:
-            now = await host_report(self._host.driver, self._hostname, self._address)
-        except DriverError as error:
-            log.error("the driver cannot say what the host has: %s", error.message)
+            now = await host_report(self._host, self._hostname, self._address)
+        except (DriverError, AgentError) as error:
+            log.error("it cannot be said what the host has: %s", error)
             return
         if now != self._told:
             self.tell_host()

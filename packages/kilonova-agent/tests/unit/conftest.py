@@ -1,6 +1,7 @@
 """A host with the fake driver and a network that fails when told to."""
 
 import logging
+import uuid
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from kilonova_agent.network.errors import WiringFailed
 from kilonova_agent.network.null_network import NullNetwork
 from kilonova_agent.outbox import Outbox
 from kilonova_agent.records import Records
+from kilonova_agent.resources.resources import Resources
 from kilonova_agent.steps.work import Host
 from kilonova_agent.worker import Worker
 from kilonova_driver.types.settings import DriverSettings
@@ -50,13 +52,15 @@ class House:
         self.control = FakeControl(directory / "driver")
         self.network = FailingNetwork()
         capabilities = msgspec.structs.replace(self.driver.capabilities(), needs_host_network=True)
+        records = Records(directory, durable=False)
         self.host = Host(
             driver=self.driver,
             capabilities=capabilities,
             network=self.network,
             images=ImageCache(directory / "images", "http://127.0.0.1:1"),
             drives=ConfigDrives(directory / "drives", owner=None, durable=False),
-            records=Records(directory, durable=False),
+            records=records,
+            resources=Resources(self.driver, records, str(uuid.uuid4()), directory),
         )
         self.reports = []
         self.outbox = Outbox(self._hear)
@@ -64,6 +68,7 @@ class House:
 
     async def start(self):
         await self.driver.start()
+        await self.host.resources.measure()
         self.host.records.load()
         self.host.drives.start()
 

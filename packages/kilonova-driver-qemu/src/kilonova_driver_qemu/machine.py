@@ -30,10 +30,13 @@ def read_nodes(sys: Path, memory_mib: int) -> tuple[NumaNode, ...]:
 
 def _node(sys: Path, number: int, memory_mib: int, *, alone: bool) -> NumaNode:
     home = sys / f"devices/system/node/node{number}"
+    cpus = _cpu_list(_text(home / "cpulist"))
+    socket = _text(sys / f"devices/system/cpu/cpu{cpus[0]}/topology/physical_package_id") if cpus else ""
     total = re.search(r"MemTotal:\s+(\d+) kB", _text(home / "meminfo"))
     return NumaNode(
         number=number,
-        cores=_cores(sys, _cpu_list(_text(home / "cpulist"))),
+        socket=int(socket) if socket.isdigit() else -1,
+        cores=_cores(sys, cpus),
         # What the kernel keeps for itself at boot counts for a node, and not for the machine: never more than that.
         memory_mib=memory_mib if alone else min(int(total[1]) // 1024 if total else 0, memory_mib),
         huge_pages=_huge_pages(home / "hugepages"),

@@ -23,8 +23,9 @@ def two_sockets(sys: Path) -> Path:
         write(home / "meminfo", f"Node {node} MemTotal:       4194304 kB\nNode {node} MemFree: 1 kB")
         write(home / "hugepages/hugepages-2048kB/nr_hugepages", "512" if node else "0")
     for cpu in range(8):
-        topology = sys / f"devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
-        write(topology, f"{cpu % 4},{cpu % 4 + 4}")
+        topology = sys / f"devices/system/cpu/cpu{cpu}/topology"
+        write(topology / "thread_siblings_list", f"{cpu % 4},{cpu % 4 + 4}")
+        write(topology / "physical_package_id", str(cpu % 4 // 2))
     add_device(sys, "0000:3b:00.0", "0x030200", node="1", group="7")
     add_device(sys, "0000:00:01.0", "0x060400", node="0", group="1")
     add_device(sys, "0000:00:02.0", "0x020000", node="-1")
@@ -43,6 +44,7 @@ def test_nodes_have_their_cores_memory_and_huge_pages(tmp_path: Path) -> None:
     first, second = read_nodes(two_sockets(tmp_path), 8192)
     assert first.cores == ((0, 4), (1, 5))
     assert (first.memory_mib, first.huge_pages) == (4096, ())
+    assert (first.socket, second.socket) == (0, 1)
     assert second.cpus == (2, 3, 6, 7)
     assert second.huge_pages == (HugePages(size_kib=2048, total=512),)
 

@@ -35,7 +35,9 @@ async def make_so(host: Host, work: Work, wish: GuestWish, power: PowerTarget) -
 
 
 async def keep_wish(host: Host, work: Work, wish: GuestWish) -> GuestRecord | None:
-    """Write the wish down; the record before it. A guest that was whole once and is gone is not made anew.
+    """Write the wish down, with what the guest gets for itself; the record before it. NoResources when that is gone.
+
+    A guest that was whole once and is gone is not made anew.
 
     Its disks held what no image can give back: the loss must be seen, not painted over with an empty guest.
     """
@@ -45,7 +47,9 @@ async def keep_wish(host: Host, work: Work, wish: GuestWish) -> GuestRecord | No
     if before is not None and before.made:
         await _must_exist(host, work.guest_id)
     fresh = before or GuestRecord(guest_id=work.guest_id, generation=0)
-    host.records.put(msgspec.structs.replace(fresh, wish=wish, generation=max(fresh.generation, work.order.generation)))
+    newest = max(fresh.generation, work.order.generation)
+    given = host.resources.give(wish, before)
+    host.records.put(msgspec.structs.replace(fresh, wish=wish, given=given, generation=newest))
     return before
 
 

@@ -24,7 +24,7 @@ async def prepare(host: Host, work: Work, wish: GuestWish) -> GuestSpec:
     if wish.config_drive:
         with work.phase("config_drive"):
             drive = await _config_drive(host, wish)
-    return guest_spec(wish, images, taps, drive)
+    return host.resources.lay_out(guest_spec(wish, images, taps, drive), wish)
 
 
 async def _image(host: Host, work: Work, source: ImageSource) -> CachedImage:

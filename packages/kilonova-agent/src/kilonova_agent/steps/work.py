@@ -15,6 +15,7 @@ from kilonova_driver.types.orders import Order
 from kilonova_agent.config_drives import ConfigDrives
 from kilonova_agent.images import ImageCache
 from kilonova_agent.records import Records
+from kilonova_agent.resources.resources import Resources
 
 if TYPE_CHECKING:  # the host network's libraries are large, and simulated hosts need none of them
     from kilonova_agent.network.host_network import GuestNetwork
@@ -30,6 +31,7 @@ class Host:
     images: ImageCache
     drives: ConfigDrives
     records: Records
+    resources: Resources
 
 
 @dataclass(slots=True)

@@ -44,10 +44,11 @@ class NumaNode(msgspec.Struct, frozen=True, kw_only=True):
     """A NUMA node: ``number`` as the kernel counts, and what is near to it.
 
     ``cores`` are its logical processors by core: each inner tuple holds the threads of one core, in the kernel's
-    numbers. ``memory_mib`` is all of its memory, ``huge_pages`` included.
+    numbers. ``memory_mib`` is all of its memory, ``huge_pages`` included. ``socket`` -1: the machine does not say.
     """
 
     number: int
+    socket: int = -1
     cores: tuple[tuple[int, ...], ...] = ()
     memory_mib: int = 0
     huge_pages: tuple[HugePages, ...] = ()

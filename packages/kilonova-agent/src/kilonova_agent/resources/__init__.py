@@ -1,0 +1,1 @@
+"""What of this host is given to guests, and which of it each guest has."""
