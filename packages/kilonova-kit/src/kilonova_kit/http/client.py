@@ -112,14 +112,20 @@ class InProcess:
         async def run() -> None:
             try:
                 await self._application(self._scope(method, path, headers, 0), receive, deliver)
-            finally:
+            except Exception:
                 await queue.put(None)
+                raise
+            await queue.put(None)  # not when cancelled: whoever read has gone, and nobody would make room
 
         task = asyncio.create_task(run())
         waiting: tuple[asyncio.Future[Any], ...] = (task, started)
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
         if not started.done():
-            raise Unavailable(f"{self._prefix} did not answer")
+            raise Unavailable(f"{self._prefix} did not answer") from task.exception()
         status, answered = started.result()
         return StreamedReply(status, answered, _drain(queue, task))
 
