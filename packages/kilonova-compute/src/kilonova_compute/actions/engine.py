@@ -1,6 +1,6 @@
 """The engine: moves actions forward, whoever calls and however often.
 
-One call of ``drive`` takes an action over, runs its steps on the controller one after the other, and lets go where
+One drive takes an action over, runs its steps on the controller one after the other, and lets go where
 a host must work or a pause is due. Everything that has happened is in the journal before anything else happens; a
 report of a host, a timer or a restart drives on from there: restart, retry and first run are one path.
 
@@ -12,8 +12,9 @@ report of a host, a timer or a restart drives on from there: restart, retry and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from kilonova_kit.database import Connection
 from kilonova_kit.errors import Unavailable
@@ -89,36 +90,27 @@ class Engine:
 
     async def _drive_safely(self, cell: Cell, action_id: str, journal: Journal | None) -> None:
         try:
-            await self.drive(cell, action_id, journal)
-        except LostAction:
-            log.info("action %s is driven by another worker", action_id)
-        except Unavailable as error:
-            log.warning("action %s waits: %s", action_id, error.message)
-        except Exception:
-            log.exception("driving action %s failed", action_id)
+            await self._drive(cell, action_id, journal)
         finally:
             self._driven.discard(action_id)
             if action_id in self._again:
                 self._again.discard(action_id)
                 self.wake(cell, action_id)
 
-    async def drive(self, cell: Cell, action_id: str, journal: Journal | None = None) -> None:
+    async def _drive(self, cell: Cell, action_id: str, journal: Journal | None) -> None:
         """Move an action on until it is closed, or waits for a host or for a time."""
-        if journal is None:
-            now = self._clock()
-            journal = await cell.database.write(
-                lambda tx: store.take(tx, action_id, self.holder, now, now + HOLD_SECONDS)
-            )
-        if journal is None:
-            return
-        action = journal.action
-        with bind(
-            action_id=action.id,
-            server_id=action.server_id,
-            request_id=action.request_id,
-            project_id=action.project_id,
-        ):
-            await Drive(self._means, self._actions[action.verb], cell, journal).run()
+        with _troubles_told(action_id):
+            if journal is None:
+                now = self._clock()
+                journal = await cell.database.write(
+                    lambda tx: store.take(tx, action_id, self.holder, now, now + HOLD_SECONDS)
+                )
+            if journal is None:
+                return
+            action = journal.action
+            ids = {"server_id": action.server_id, "request_id": action.request_id, "project_id": action.project_id}
+            with bind(action_id=action_id, **ids), _troubles_told(action_id):
+                await Drive(self._means, self._actions[action.verb], cell, journal).run()
 
     # --- what a host says
 
@@ -139,3 +131,16 @@ class Engine:
         if journal is None or not ends(report) or report.action_id in self._driven:
             return refused, None
         return refused, store.take_over(tx, journal, self.holder, now, now + HOLD_SECONDS)
+
+
+@contextlib.contextmanager
+def _troubles_told(action_id: str) -> Iterator[None]:
+    """What ends a drive is logged here, with the ids that are bound: the journal knows how to go on."""
+    try:
+        yield
+    except LostAction:
+        log.info("action %s is driven by another worker", action_id)
+    except Unavailable as error:
+        log.warning("action %s waits: %s", action_id, error.message)
+    except Exception:
+        log.exception("driving action %s failed", action_id)
