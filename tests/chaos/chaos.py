@@ -112,7 +112,7 @@ def _storm(cloud: SimulatedCloud, joined: list[JoinedHost], plan: Plan) -> tuple
         thread.start()
     ends, gives_up = time.monotonic() + plan.seconds, time.monotonic() + 10 * plan.seconds
     while threads[0].is_alive() and time.monotonic() < (gives_up if budget.left > 0 else ends):
-        time.sleep(0.1)
+        threads[0].join(0.1)
     over.set()
     for thread in threads:
         thread.join(300)

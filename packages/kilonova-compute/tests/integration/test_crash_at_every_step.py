@@ -36,6 +36,7 @@ class Killer:
     def __init__(self, last: int) -> None:
         self.last, self.count = last, 0
         self.killed = asyncio.Event()
+        self._patch = pytest.MonkeyPatch()
 
     async def pulse(self) -> None:
         """An effect has happened. For the dead, time stands still."""
@@ -59,7 +60,7 @@ class Killer:
             await self.pulse()
             return result
 
-        database.write = write  # type: ignore[method-assign]
+        self._patch.setattr(database, "write", write)
 
 
 async def _begin(world: World, verb: str, server: Server | None) -> None:

@@ -33,17 +33,9 @@ async def test_a_new_cloud_has_three_flavors_and_a_deleted_one_stays_away(cloud:
     ],
 )
 async def test_each_version_shows_what_it_knows(cloud: Any, version: str, there: set[str], missing: set[str]) -> None:
-    if version == "2.102" and cloud_maximum() < (2, 102):
-        pytest.skip("not spoken yet")
     shown = (await cloud.get("/flavors/1", version=version))["flavor"]
     assert there <= shown.keys()
     assert not missing & shown.keys()
-
-
-def cloud_maximum() -> tuple[int, int]:
-    from kilonova_compute.api.versions import MAXIMUM
-
-    return MAXIMUM
 
 
 async def test_no_swap_is_an_empty_text_and_later_a_zero(cloud: Any) -> None:

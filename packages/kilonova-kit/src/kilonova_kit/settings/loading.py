@@ -132,7 +132,7 @@ def _decode(kind: type, value: Any) -> Any:
         if not isinstance(value, str):
             raise ValueError("Expected text")
         return kind(value)
-    raise NotImplementedError(f"no settings of type {kind}")
+    raise TypeError(f"no settings of type {kind}")
 
 
 def _build(kind: type[T], values: Mapping[str, Any], above: str) -> T:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -57,8 +56,7 @@ class IdentityApp:
     async def close(self) -> None:
         if self._purger is not None:
             self._purger.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._purger
+            await asyncio.gather(self._purger, return_exceptions=True)
         await self._database.close()
 
     async def ready(self) -> list[str]:
