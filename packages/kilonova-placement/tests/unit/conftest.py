@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 from kilonova_placement.deciding.choosing import Chooser, choose, explain
+from kilonova_placement.deciding.criteria import Criteria
 from kilonova_placement.deciding.index import Index
 from kilonova_placement.model.explanations import Explanation
 from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
@@ -48,7 +49,7 @@ def index_of(*uses: ProviderUse) -> Index:
 
 
 def chooser(**multipliers: float) -> Chooser:
-    return Chooser(multipliers, Random(1))
+    return Chooser(Criteria(multipliers), Random(1))
 
 
 def all_that_fit(request: Request, index: Index) -> set[str]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from kilonova_placement.deciding import pictures as pictures_module
 from kilonova_placement.deciding.changes import ChangedRows
 from kilonova_placement.deciding.choosing import Chooser, choose
+from kilonova_placement.deciding.criteria import OURS, Criteria
 from kilonova_placement.deciding.index import Index
 from kilonova_placement.deciding.pictures import Picture, Pictures
 from kilonova_placement.deciding.spreading import spread
@@ -24,7 +25,7 @@ _KINDS = (
     Request(resources={"VCPU": 1}, place=Place(zone="z", not_hosts=("h1",))),
     Request(resources={"VCPU": 1}, place=Place(host="h2", cell="c1", aggregates=(("a", "b"), ("c",)))),
 )
-_MULTIPLIERS = {"ram": 1.5, "vcpu": -1.0}
+_CRITERIA = Criteria({"ram": 1.5, "vcpu": -1.0})
 _hosts = st.fixed_dictionaries(
     {
         "inventories": st.dictionaries(
@@ -57,7 +58,7 @@ class _World:
 
     def __init__(self):
         self.index, self.said, self.taken = Index(room=1), {}, []
-        self.chooser = Chooser(_MULTIPLIERS, Random(1), Pictures(most=4, worth_it=0))
+        self.chooser = Chooser(_CRITERIA, Random(1), Pictures(most=4, worth_it=0))
 
     def show(self, key, root, **words):
         parent = None if key == root else root
@@ -101,9 +102,8 @@ class _World:
 
     def compare(self):
         for request in _KINDS:
-            kept = self.chooser.pictures.of(request, self.index, _MULTIPLIERS)
-            fresh = Picture(request, self.index, _MULTIPLIERS)
-            assert kept.change == fresh.change
+            kept = self.chooser.pictures.of(request, self.index, _CRITERIA)
+            fresh = Picture(request, self.index, _CRITERIA)
             for row in np.flatnonzero(kept.scores != fresh.scores).tolist():
                 assert kept.scores[row] == -np.inf, "a score is not what it is"
                 assert spread(fresh.wanted, self.index, row, {}) is None, "somebody who could give it is left out"
@@ -126,9 +126,9 @@ def test_only_what_changed_is_looked_at_again(make, monkeypatch):
     looked_at = []
     honest = pictures_module.score
 
-    def counted(wanted, index, multipliers):
+    def counted(wanted, index, criteria):
         looked_at.append(index.rows)
-        return honest(wanted, index, multipliers)
+        return honest(wanted, index, criteria)
 
     monkeypatch.setattr(pictures_module, "score", counted)
     chooser = make.chooser()
@@ -140,15 +140,15 @@ def test_only_what_changed_is_looked_at_again(make, monkeypatch):
 
 def test_the_kinds_asked_for_last_are_kept(make):
     index, pictures = make.index_of(make.host(1)), Pictures(most=2)
-    one, two, three = (pictures.of(Request(resources={"VCPU": n}), index, {}) for n in (1, 2, 3))
-    assert pictures.of(Request(resources={"VCPU": 3}), index, {}) is three
-    assert pictures.of(Request(resources={"VCPU": 2}), index, {}) is two
-    assert pictures.of(Request(resources={"VCPU": 1}), index, {}) is not one
+    one, two, three = (pictures.of(Request(resources={"VCPU": n}), index, OURS) for n in (1, 2, 3))
+    assert pictures.of(Request(resources={"VCPU": 3}), index, OURS) is three
+    assert pictures.of(Request(resources={"VCPU": 2}), index, OURS) is two
+    assert pictures.of(Request(resources={"VCPU": 1}), index, OURS) is not one
 
 
 def test_equals_are_chosen_by_chance_wherever_they_stand(make):
     index = make.index_of(*(make.host(number) for number in range(600)))
-    picture, random = Picture(Request(resources={"VCPU": 1}), index, {}), Random(3)
+    picture, random = Picture(Request(resources={"VCPU": 1}), index, OURS), Random(3)
     chosen = {picture.best(random) for _ in range(2000)}
     assert min(chosen) < 10
     assert max(chosen) > 590

@@ -18,6 +18,7 @@ from kilonova_placement.app.proving import Proof, prove
 from kilonova_placement.app.reaping import reap, tidy
 from kilonova_placement.app.settings import PlacementSettings
 from kilonova_placement.deciding.choosing import Chooser
+from kilonova_placement.deciding.criteria import Criteria
 from kilonova_placement.store.tables import metadata
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class PlacementApp:
     def __init__(self, settings: PlacementSettings, clock: Clock = system_clock) -> None:
         self.settings, self.clock = settings, clock
         self.database = Database(settings.database, name="placement")
-        self.chooser = Chooser(settings.multipliers, Random(settings.seed))  # noqa: S311 - breaks ties, keeps no secret
+        self.chooser = Chooser(Criteria(settings.multipliers), Random(settings.seed))  # noqa: S311 - breaks ties, keeps no secret
         self.ledger = Ledger(self.database, clock, self.chooser)
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kilonova_placement.deciding.arrivals import Arrivals
-from kilonova_placement.deciding.bits import LabelSets, Rows, grown
+from kilonova_placement.deciding.bits import LabelSets, Mask, Rows, grown
 from kilonova_placement.model.attributes import Attributes, decayed
 
 _COLUMNS = (
@@ -27,8 +28,6 @@ _COLUMNS = (
     "failures",
 )
 _SETS = ("labels", "only_for", "images")
-#: Shared with an excerpt: they say what there may be at all.
-_WORDS = ("values", "marks", "versions", "limits_guests", "limits_arriving")
 _NO_LIMIT = 2**31 - 1
 _V4_IN_V6 = 0xFFFF << 32
 _LOW = 2**64 - 1
@@ -38,6 +37,8 @@ _FORGOTTEN = 0.01
 
 class HostAttributes:
     """``most``: the general limits, by the name of the column that they bound (``guests``, ``arriving``); 0: none."""
+
+    _excerpt_of: tuple[HostAttributes, Rows]
 
     def __init__(self, rows: int, most: Mapping[str, int] | None = None) -> None:
         self.most: Mapping[str, int] = most or {}
@@ -52,10 +53,10 @@ class HostAttributes:
         self.labels, self.only_for, self.images = LabelSets(rows), LabelSets(rows), LabelSets(rows)
         #: By weigher: what counts for a host instead of the general multiplier, NaN where nothing does.
         self.multipliers: dict[str, NDArray[np.float64]] = {}
-        #: Values ever seen of each label; marks, versions ever seen; whether any host has a limit.
+        #: Values ever seen of each label; marks and bounds of versions ever seen; whether any host has a limit.
         self.values: dict[str, set[str]] = {}
         self.marks: set[str] = set()
-        self.versions: set[int] = set()
+        self.oldest_version = self.newest_version = 0
         self.limits_guests = self.limits_arriving = False
         self._arrivals = Arrivals(rows)
         self._failed: dict[int, tuple[float, float]] = {}
@@ -69,29 +70,41 @@ class HostAttributes:
         self._arrivals.grow(rows)
 
     def excerpt(self, rows: Rows) -> HostAttributes:
-        """These rows alone, to be looked at."""
-        small = HostAttributes(0, self.most)
-        for name in _COLUMNS:
-            setattr(small, name, getattr(self, name)[rows])
-        for name in _SETS:
-            setattr(small, name, getattr(self, name).excerpt(rows))
-        for name in _WORDS:
-            setattr(small, name, getattr(self, name))
-        small.multipliers = {name: column[rows] for name, column in self.multipliers.items()}
+        """These rows alone, to be looked at. Most decisions look at few columns: each is copied when it is."""
+        small = HostAttributes.__new__(HostAttributes)
+        small._excerpt_of = (self, rows)
         return small
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            """A column of an excerpt that was not looked at before."""
+            if name == "_excerpt_of":
+                raise AttributeError(name)
+            whole, rows = self._excerpt_of
+            value = getattr(whole, name)
+            if isinstance(value, LabelSets):
+                value = value.excerpt(rows)
+            elif isinstance(value, np.ndarray):
+                value = value[rows]
+            elif name == "multipliers":
+                value = {weigher: column[rows] for weigher, column in value.items()}
+            setattr(self, name, value)
+            return value
 
     def scale(self) -> tuple[int, ...]:
         """What weights are measured by beside their own row."""
-        return tuple(sorted(self.versions))
+        return (self.oldest_version, self.newest_version)
 
     # --- what is said
 
     def put(self, row: int, said: Attributes) -> None:
         """Show what is said about a host now."""
         self.address_high[row], self.address_low[row] = _halves(said.address)
-        self.hypervisor_version[row] = said.hypervisor_version
-        if said.hypervisor_version:
-            self.versions.add(said.hypervisor_version)
+        self.hypervisor_version[row] = version = said.hypervisor_version
+        if version:
+            self.oldest_version = min(self.oldest_version or version, version)
+            self.newest_version = max(self.newest_version, version)
         self._put_limits(row, said)
         self._put_labels(row, said)
         self.images.put(row, said.images)
@@ -170,7 +183,7 @@ def within(attributes: HostAttributes, network: str, rows: int) -> NDArray[np.bo
     bits = asked.prefixlen + (96 if asked.version == 4 else 0)
     high, low = _halves(str(asked.network_address))
     mask = (1 << 128) - (1 << (128 - bits))
-    found = (attributes.address_high[:rows] & np.uint64(mask >> 64)) == high
+    found: Mask = (attributes.address_high[:rows] & np.uint64(mask >> 64)) == high
     found &= (attributes.address_low[:rows] & np.uint64(mask & _LOW)) == low
     found &= (attributes.address_high[:rows] | attributes.address_low[:rows]) != 0
     return found

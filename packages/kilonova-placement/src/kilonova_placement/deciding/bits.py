@@ -90,6 +90,10 @@ class LabelSets:
         self.keep_with_all((label,), mask)
         return mask
 
+    def row_has(self, label: str, row: int) -> bool:
+        bit = self._bit.get(label)
+        return bit is not None and bool(int(self._words[bit // 64][row]) >> (bit % 64) & 1)
+
     def _by_word(self, labels: Iterable[str]) -> dict[int, np.uint64] | None:
         """The bits to look for in each word; None when a label is on no row at all."""
         found: dict[int, int] = {}

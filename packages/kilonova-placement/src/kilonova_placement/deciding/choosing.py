@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
+from kilonova_placement.deciding.criteria import Criteria
 from kilonova_placement.deciding.explaining import explain_refusal
+from kilonova_placement.deciding.grouping import Placed, must_share, roomiest
 from kilonova_placement.deciding.index import Index, Part
 from kilonova_placement.deciding.pictures import Picture, Pictures
-from kilonova_placement.deciding.scoring import checks, weights
+from kilonova_placement.deciding.scoring import change_by_one, checks, weights
 from kilonova_placement.deciding.spreading import spread
-from kilonova_placement.deciding.weighers import Multipliers
 from kilonova_placement.model.explanations import Explanation, Winner
 from kilonova_placement.model.requests import Request
 
@@ -31,32 +32,36 @@ class Placement(NamedTuple):
 
 @dataclass(slots=True, frozen=True)
 class Chooser:
-    """How to choose: the weighers' multipliers, the source of chance that breaks ties, and what is kept meanwhile."""
+    """How to choose: by what, the source of chance that breaks ties, and what is kept meanwhile."""
 
-    multipliers: Multipliers
+    criteria: Criteria
     random: Random
     pictures: Pictures = field(default_factory=Pictures)
 
 
-def choose(request: Request, count: int, index: Index, chooser: Chooser) -> list[Placement] | Explanation:
-    """Find places for ``count`` alike, all or none."""
-    picture = chooser.pictures.of(request, index, chooser.multipliers)
-    placements = list(_pick(picture, count, index, chooser.random))
+def choose(
+    request: Request, count: int, index: Index, chooser: Chooser, asking: str = ""
+) -> list[Placement] | Explanation:
+    """Find places for ``count`` alike, all or none. ``asking`` does not count against itself in a group."""
+    picture = chooser.pictures.of(request, index, chooser.criteria, asking)
+    placements = list(_pick(picture, count, index, chooser))
     if len(placements) == count:
         return placements
-    return explain_refusal(picture.wanted, index, checks(picture.wanted, index), count, len(placements))
+    return explain_refusal(
+        picture.wanted, index, checks(picture.wanted, index, chooser.criteria), count, len(placements)
+    )
 
 
-def explain(request: Request, count: int, index: Index, chooser: Chooser) -> Explanation:
+def explain(request: Request, count: int, index: Index, chooser: Chooser, asking: str = "") -> Explanation:
     """What would happen now: the constraints one by one, and the winner with its weights when it fits."""
-    picture = chooser.pictures.of(request, index, chooser.multipliers)
+    picture = chooser.pictures.of(request, index, chooser.criteria, asking)
     wanted = picture.wanted
-    placements = list(_pick(picture, count, index, chooser.random))
-    explanation = explain_refusal(wanted, index, checks(wanted, index), count, len(placements))
+    placements = list(_pick(picture, count, index, chooser))
+    explanation = explain_refusal(wanted, index, checks(wanted, index, chooser.criteria), count, len(placements))
     if not placements:
         return explanation
     root = placements[0].root
-    given = {name: float(weight[root]) for name, weight in weights(wanted, index, chooser.multipliers)}
+    given = {name: float(weight[root]) for name, weight in weights(wanted, index, chooser.criteria)}
     winner = Winner(host=index.names[root], cell=index.cell_name(root), weights=given)
     return Explanation(
         hosts=explanation.hosts,
@@ -67,12 +72,16 @@ def explain(request: Request, count: int, index: Index, chooser: Chooser) -> Exp
     )
 
 
-def _pick(picture: Picture, count: int, index: Index, random: Random) -> Iterator[Placement]:
+def _pick(picture: Picture, count: int, index: Index, chooser: Chooser) -> Iterator[Placement]:
     """Up to ``count`` placements, best first."""
+    if count > 1 and must_share(picture.wanted.group):
+        yield from _pick_together(picture, count, index, chooser.random)
+        return
     taken: dict[tuple[int, str], int] = {}
-    picked: set[int] = set()
+    picked: dict[int, int] = {}
+    placed = Placed(picture.wanted.group)
     while count:
-        root = picture.best(random)
+        root = picture.best(chooser.random)
         if root is None:
             return
         parts = spread(picture.wanted, index, root, taken)
@@ -81,8 +90,35 @@ def _pick(picture: Picture, count: int, index: Index, random: Random) -> Iterato
             continue
         yield Placement(root, parts)
         count -= 1
-        picked.add(root)
-        picture.lower(root, picture.change)
-        for part in parts:
-            key = (part.row, part.resource_class)
-            taken[key] = taken.get(key, 0) + part.amount
+        already = picked.get(root, 0)
+        picked[root] = already + 1
+        picture.lower(root, change_by_one(picture.wanted, index, chooser.criteria, root, already) if count else 0.0)
+        if placed.closes(root):
+            picture.leave_out(root, until_it_changes=False)
+        _note(parts, taken)
+
+
+def _pick_together(picture: Picture, count: int, index: Index, random: Random) -> Iterator[Placement]:
+    """All on the best host that can hold all; else those that fit on the roomiest."""
+    picture.keep_only(roomiest(picture.wanted.amounts, count, picture.scores))
+    fitting: list[Placement] = []
+    while len(fitting) < count and (root := picture.best(random)) is not None:
+        fitting = max(fitting, _on(root, picture, count, index), key=len)
+        picture.leave_out(root, until_it_changes=False)
+    yield from fitting
+
+
+def _on(root: int, picture: Picture, count: int, index: Index) -> list[Placement]:
+    """As many as fit on this host."""
+    taken: dict[tuple[int, str], int] = {}
+    found: list[Placement] = []
+    while len(found) < count and (parts := spread(picture.wanted, index, root, taken)) is not None:
+        found.append(Placement(root, parts))
+        _note(parts, taken)
+    return found
+
+
+def _note(parts: list[Part], taken: dict[tuple[int, str], int]) -> None:
+    for part in parts:
+        key = (part.row, part.resource_class)
+        taken[key] = taken.get(key, 0) + part.amount

@@ -18,10 +18,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from kilonova_placement.deciding.bits import Mask
+from kilonova_placement.deciding.criteria import Criteria
 from kilonova_placement.deciding.index import Index
-from kilonova_placement.deciding.scoring import change_by_one, score
+from kilonova_placement.deciding.scoring import score
 from kilonova_placement.deciding.wanted import translate
-from kilonova_placement.deciding.weighers import Multipliers, Score
+from kilonova_placement.deciding.weighers import Score
 from kilonova_placement.model.requests import Request
 
 #: Scores closer than this are a tie.
@@ -36,14 +38,13 @@ Blocks = NDArray[np.float64]
 
 
 class Picture:
-    """One kind of request over all rows. ``change``: by how much one more on a row changes its score."""
+    """One kind of request over all rows."""
 
-    def __init__(self, request: Request, index: Index, multipliers: Multipliers) -> None:
-        self.wanted = translate(request, index)
-        self.change = change_by_one(self.wanted, index, multipliers)
+    def __init__(self, request: Request, index: Index, criteria: Criteria, asking: str = "") -> None:
+        self.wanted = translate(request, index, asking)
         self._number, self._scale, self._rows = index.changed.number, index.scale(), index.rows
         self._changed: set[int] = set()
-        scores = score(self.wanted, index, multipliers)
+        scores = score(self.wanted, index, criteria)
         self._blocks: Blocks = np.full((-(-len(scores) // _BLOCK) or 1, _BLOCK), -np.inf)
         self._flat: Score = self._blocks.reshape(-1)
         self._flat[: len(scores)] = scores
@@ -74,6 +75,11 @@ class Picture:
         if not until_it_changes:
             self._changed.add(row)
 
+    def keep_only(self, rows: Mask) -> None:
+        """Choose no others."""
+        self._flat[: self._rows][~rows] = -np.inf
+        self._best = self._blocks.max(axis=1)
+
     def stale_rows(self, index: Index) -> list[int] | None:
         """The rows that must be looked at again; None when it must be all of them."""
         since = index.changed.since(self._number)
@@ -81,10 +87,10 @@ class Picture:
             return None
         return sorted(since | self._changed)
 
-    def repair(self, rows: list[int], index: Index, multipliers: Multipliers) -> None:
+    def repair(self, rows: list[int], index: Index, criteria: Criteria) -> None:
         """Look at these rows again."""
         small = index.excerpt(rows)
-        self._flat[rows] = score(translate(self.wanted.request, small), small, multipliers)[: len(rows)]
+        self._flat[rows] = score(translate(self.wanted.request, small), small, criteria)[: len(rows)]
         self._number = index.changed.number
         self._changed.clear()
         blocks = sorted({row // _BLOCK for row in rows})
@@ -96,27 +102,27 @@ def _any(rows: NDArray[np.intp], random: Random) -> int:
 
 
 class Pictures:
-    """The kinds asked for last, for one index and one set of multipliers. ``worth_it``: see ``_WORTH_IT``."""
+    """The kinds asked for last, for one index and the same criteria. ``worth_it``: see ``_WORTH_IT``."""
 
     def __init__(self, most: int = _KINDS, worth_it: int = _WORTH_IT) -> None:
         self._most, self._worth_it = most, worth_it
         self._kept: OrderedDict[bytes, Picture] = OrderedDict()
         self._index: Index | None = None
 
-    def of(self, request: Request, index: Index, multipliers: Multipliers) -> Picture:
-        """The picture of this kind as the index is now."""
+    def of(self, request: Request, index: Index, criteria: Criteria, asking: str = "") -> Picture:
+        """The picture of this kind as the index is now. ``asking`` is who does not count against itself in a group."""
         if index is not self._index:
             self._kept.clear()
             self._index = index
         if not _may_keep(request):
-            return Picture(request, index, multipliers)
+            return Picture(request, index, criteria, asking)
         kind = _key(request)
         picture = self._kept.get(kind)
         stale = picture.stale_rows(index) if picture else None
         if picture is None or stale is None or len(stale) * self._worth_it > index.rows:
-            picture = self._kept[kind] = Picture(request, index, multipliers)
+            picture = self._kept[kind] = Picture(request, index, criteria)
         elif stale:
-            picture.repair(stale, index, multipliers)
+            picture.repair(stale, index, criteria)
         self._kept.move_to_end(kind)
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)

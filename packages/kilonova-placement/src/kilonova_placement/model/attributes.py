@@ -7,6 +7,7 @@ these marks. Failures of builds count half as much after ``FAILURE_HALF_LIFE`` s
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import msgspec
@@ -65,7 +66,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 def decayed(failures: float, seconds: float) -> float:
     """What is left of them after so long."""
-    return failures * 0.5 ** (max(0.0, seconds) / FAILURE_HALF_LIFE)
+    return failures * math.pow(0.5, max(0.0, seconds) / FAILURE_HALF_LIFE)
 
 
 def said_of(known: Attributes, said: Said, now: float) -> Attributes:

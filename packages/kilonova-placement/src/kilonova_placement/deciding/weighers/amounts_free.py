@@ -18,7 +18,7 @@ def _free(resource_class: str, wanted: Wanted, index: Index) -> NDArray[np.float
     return np.multiply(columns.free[: index.rows], 1.0 / columns.largest_capacity)
 
 
-def _after(resource_class: str, wanted: Wanted, index: Index) -> float:
+def _after(resource_class: str, wanted: Wanted, index: Index, row: int, already: int) -> float:
     for item in wanted.amounts:
         if item.resource_class == resource_class and item.columns is not None:
             return -item.amount / item.columns.largest_capacity

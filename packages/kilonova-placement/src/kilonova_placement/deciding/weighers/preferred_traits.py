@@ -18,8 +18,3 @@ def preferred_traits(wanted: Wanted, index: Index) -> NDArray[np.float64] | None
         weight += index.traits.has(name, index.rows)
     weight /= len(names)
     return weight
-
-
-def nothing_after(wanted: Wanted, index: Index) -> float:
-    """A trait is not used up."""
-    return 0.0

@@ -1,0 +1,20 @@
+"""How many guests came to a host within the last minute: building them is load. Eight weigh 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kilonova_placement.deciding.index import Index
+from kilonova_placement.deciding.wanted import Wanted
+from kilonova_placement.deciding.weighers.weigher import Score
+
+_SCALE = 1 / 8
+
+
+def arriving(wanted: Wanted, index: Index) -> Score | None:
+    column = index.attributes.arriving[: index.rows]
+    return np.multiply(column, _SCALE, dtype=np.float64) if column.any() else None
+
+
+def arriving_after(wanted: Wanted, index: Index, row: int, already: int) -> float:
+    return _SCALE
