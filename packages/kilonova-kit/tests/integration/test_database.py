@@ -7,10 +7,10 @@ import sys
 import threading
 
 import pytest
-from kilonova_kit.database import Database, DatabaseUnavailable, Json, StringList
+from kilonova_kit.database import Database, DatabaseUnavailable, InsertMany, Json, LookUpMany, StringList, UpdateMany
 from kilonova_kit.errors import BadRequest
 from kilonova_kit.testing.postgresql import running_postgresql
-from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select, update
+from sqlalchemy import Column, Integer, MetaData, String, Table, event, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 METADATA = MetaData()
@@ -258,3 +258,54 @@ async def test_a_question_about_too_large_a_number_is_refused_or_finds_nothing(d
     except BadRequest:
         found = []
     assert found == []
+
+
+PAIRS = (
+    {"name": "one", "count": 1},
+    {"name": 'quote"\\ äöü \U0001f600', "count": -(2**31)},
+    {"name": "null", "count": 3},
+)
+
+
+async def test_many_rows_go_in_with_one_statement_and_are_changed_with_one(database):
+    enter = InsertMany(THINGS, "name", "count")
+    add = UpdateMany(THINGS, "name", lambda row: {"count": THINGS.c.count + row["more"]}, more=Integer())
+    look = LookUpMany(THINGS, "name", "count", lock=True)
+    names = [pair["name"] for pair in PAIRS]
+    statements = []
+
+    def work(tx):
+        event.listen(tx, "before_cursor_execute", lambda *words: statements.append(words[2]))
+        enter.put(tx, PAIRS)
+        assert look.get(tx, [*names, "nobody"]) == {pair["name"]: pair["count"] for pair in PAIRS}
+        add.put(tx, [{"name": "one", "more": 10}, {"name": "null", "more": -1}, {"name": "nobody", "more": 5}])
+        return look.get(tx, names)
+
+    assert list((await database.write(work)).values()).count(11) == 1
+    assert len(statements) == 4
+    assert await database.read(lambda tx: look_unlocked(tx, names)) == {names[0]: 11, names[1]: -(2**31), names[2]: 2}
+
+
+def look_unlocked(tx, names):
+    return LookUpMany(THINGS, "name", "count").get(tx, names)
+
+
+async def test_no_rows_are_no_statement(database):
+    def work(tx):
+        event.listen(tx, "before_cursor_execute", lambda *words: pytest.fail(words[2]))
+        InsertMany(THINGS, "name", "count").put(tx, [])
+        return LookUpMany(THINGS, "name", "count").get(tx, [])
+
+    assert await database.read(work) == {}
+
+
+async def test_a_row_that_is_there_is_refused_as_ever(database):
+    enter = InsertMany(THINGS, "name", "count")
+    await database.write(lambda tx: enter.put(tx, PAIRS))
+    with pytest.raises(IntegrityError):
+        await database.write(lambda tx: enter.put(tx, PAIRS))
+
+
+def test_columns_that_json_says_otherwise_are_refused():
+    with pytest.raises(TypeError):
+        InsertMany(THINGS, "name", "plain")

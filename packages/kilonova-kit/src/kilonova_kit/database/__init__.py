@@ -12,7 +12,19 @@ again after a passing fault, so it must have no effect but on the database. Only
 from sqlalchemy import Connection
 
 from kilonova_kit.database.database import Database, DatabaseUnavailable, Transaction
+from kilonova_kit.database.many import InsertMany, LookUpMany, UpdateMany
 from kilonova_kit.database.types import Json, StringList
 from kilonova_kit.database.upserts import Upsert
 
-__all__ = ["Connection", "Database", "DatabaseUnavailable", "Json", "StringList", "Transaction", "Upsert"]
+__all__ = [
+    "Connection",
+    "Database",
+    "DatabaseUnavailable",
+    "InsertMany",
+    "Json",
+    "LookUpMany",
+    "StringList",
+    "Transaction",
+    "UpdateMany",
+    "Upsert",
+]

@@ -12,7 +12,8 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from kilonova_kit.database import InsertMany, LookUpMany, UpdateMany
+from sqlalchemy import BigInteger, Connection, Float, Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kilonova_placement.model.claims import Claim, ClaimState
@@ -20,6 +21,22 @@ from kilonova_placement.store.claims import find_claims, in_chunks
 from kilonova_placement.store.groups import lock_groups, raise_groups
 from kilonova_placement.store.providers import Mark, announce, lock_generations
 from kilonova_placement.store.tables import claim_amounts, claims, providers
+
+_CLAIMS = InsertMany(
+    claims,
+    *("claim_id", "owner", "consumer", "project_id", "user_id", "consumer_type", "state", "generation"),
+    *("host_id", "host", "cell", "expires_at", "created_at", "group_id", "leaves"),
+)
+_STATES = LookUpMany(claims, "claim_id", "state")
+_AMOUNTS = InsertMany(claim_amounts, "claim_id", "provider_id", "resource_class", "amount")
+_RAISE = UpdateMany(
+    providers,
+    "provider_id",
+    lambda row: {"generation": row["new"], "updated_at": row["at"], "unseen": providers.c.unseen + row["more"]},
+    new=BigInteger(),
+    at=Float(),
+    more=BigInteger(),
+)
 
 
 @dataclass(slots=True, frozen=True)
@@ -107,10 +124,7 @@ def _known(each: Iterable[Claim], existing: Mapping[str, Claim]) -> bool:
 
 def _existing(tx: Connection, batch: Batch) -> dict[str, Claim]:
     """The claims asked for that exist already; usually none, so look at the ids alone first."""
-    ids = [claim.claim_id for each in batch.new for claim in each]
-    found: list[str] = []
-    for chunk in in_chunks(ids):
-        found += tx.scalars(select(claims.c.claim_id).where(claims.c.claim_id.in_(chunk)))
+    found = _STATES.get(tx, [claim.claim_id for each in batch.new for claim in each])
     return find_claims(tx, found) if found else {}
 
 
@@ -167,14 +181,14 @@ def _touched(asked: Iterable[Iterable[Claim]], released: Mapping[str, Mapping[st
 def _insert(tx: Connection, new: list[Claim]) -> None:
     if not new:
         return
-    tx.execute(insert(claims), [_row(claim) for claim in new])
+    _CLAIMS.put(tx, [_row(claim) for claim in new])
     amounts = [
         {"claim_id": claim.claim_id, "provider_id": part.provider_id, "resource_class": name, "amount": amount}
         for claim in new
         for part in claim.providers
         for name, amount in part.amounts.items()
     ]
-    tx.execute(insert(claim_amounts), amounts)
+    _AMOUNTS.put(tx, amounts)
 
 
 def _row(claim: Claim) -> dict[str, Any]:
@@ -222,15 +236,9 @@ def raise_generations(
     """Write the generations (before, after) of locked providers; the Placement API shows none of the ``unseen``."""
     if not changed:
         return
-    one = update(providers).where(providers.c.provider_id == bindparam("key"))
     rows = [
-        {"key": key, "new": after, "at": mark.now, "more": after - before if key in unseen else 0}
+        {"provider_id": key, "new": after, "at": mark.now, "more": after - before if key in unseen else 0}
         for key, (before, after) in changed.items()
     ]
-    values = {
-        "generation": bindparam("new"),
-        "updated_at": bindparam("at"),
-        "unseen": providers.c.unseen + bindparam("more"),
-    }
-    tx.execute(one.values(values), rows)
+    _RAISE.put(tx, rows)
     announce(tx, changed, mark)

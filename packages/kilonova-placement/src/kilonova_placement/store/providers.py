@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from kilonova_kit.database import InsertMany, LookUpMany
 from sqlalchemy import ColumnElement, Connection, Row, Text, delete, func, insert, select, update
 
 from kilonova_placement.model.attributes import Attributes
@@ -19,6 +20,8 @@ from kilonova_placement.store.claims import in_chunks
 from kilonova_placement.store.tables import changes, claim_amounts, providers
 
 _Inventories = dict[str, Inventory]
+_GENERATIONS = LookUpMany(providers, "provider_id", "generation", lock=True)
+_ANNOUNCE = InsertMany(changes, "provider_id", "writer", "at")
 
 
 class Mark(NamedTuple):
@@ -134,12 +137,7 @@ def lock_generations(tx: Connection, provider_ids: Iterable[str]) -> dict[str, i
 
     Locked in the order of their ids, so that two transactions never wait for each other in a circle.
     """
-    found: dict[str, int] = {}
-    for chunk in in_chunks(sorted(provider_ids)):
-        query = select(providers.c.provider_id, providers.c.generation).where(providers.c.provider_id.in_(chunk))
-        rows = tx.execute(query.order_by(providers.c.provider_id).with_for_update())
-        found.update({row.provider_id: row.generation for row in rows})
-    return found
+    return _GENERATIONS.get(tx, provider_ids)
 
 
 def used_of(tx: Connection, provider_id: str) -> dict[str, int]:
@@ -164,9 +162,9 @@ def delete_provider(tx: Connection, provider_id: str, mark: Mark) -> None:
 
 def announce(tx: Connection, provider_ids: Iterable[str], mark: Mark) -> None:
     """Tell other processes, through the change feed, to look at these providers again."""
-    rows = [{"provider_id": provider_id, "writer": mark.writer, "at": mark.now} for provider_id in provider_ids]
-    if rows:
-        tx.execute(insert(changes), rows)
+    _ANNOUNCE.put(
+        tx, [{"provider_id": provider_id, "writer": mark.writer, "at": mark.now} for provider_id in provider_ids]
+    )
 
 
 def _sums() -> Any:
