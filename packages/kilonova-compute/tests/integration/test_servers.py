@@ -285,3 +285,10 @@ async def test_a_cell_that_is_down_still_lists_and_says_so_from_2_69_on(world: W
     assert partial["status"] == "UNKNOWN"
     brief = (await world.get("alice", "/servers", "2.69"))["servers"][0]
     assert set(brief) == {"id", "status", "links"}
+
+
+async def test_an_own_network_without_subnets_does_not_hide_a_shared_one(world: World) -> None:
+    world.network.add_network("bare", project_id="red", shared=False, subnets=[])
+    server_id = await world.boot()
+    shown = (await world.get("alice", f"/servers/{server_id}"))["server"]
+    assert list(shown["addresses"]) == ["private"]

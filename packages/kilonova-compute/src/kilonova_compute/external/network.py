@@ -106,7 +106,7 @@ class NetworkService:
         visible = await self._list("networks", {}, token)
         own = [network for network in visible if network["project_id"] == project_id]
         shared = [network for network in visible if network["shared"] and network["project_id"] != project_id]
-        return [network for network in (own or shared) if not network.get("router:external")]
+        return [network for network in (*own, *shared) if not network.get("router:external")]
 
     async def networks(self, token: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The networks with these ids that the token may see."""

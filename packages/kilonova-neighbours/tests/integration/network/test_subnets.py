@@ -14,6 +14,11 @@ async def test_a_subnet_gets_its_gateway_and_pools(cloud: Any) -> None:
     assert (shown["subnets"], shown["revision_number"]) == ([subnet["id"]], 2)
 
 
+async def test_bits_of_a_host_are_no_part_of_a_subnet(cloud: Any) -> None:
+    _, subnet = await cloud.network_with_subnet(cidr="10.99.99.7/16")
+    assert subnet["cidr"] == "10.99.0.0/16"
+
+
 async def test_a_subnet_may_have_no_gateway(cloud: Any) -> None:
     _, subnet = await cloud.network_with_subnet(gateway_ip=None)
     assert subnet["gateway_ip"] is None
@@ -24,7 +29,7 @@ async def test_a_subnet_may_have_no_gateway(cloud: Any) -> None:
     ("body", "status", "kind", "words"),
     [
         ({"cidr": "10.0.0.0/25", "ip_version": 4}, 400, "InvalidInput", "overlaps with another subnet"),
-        ({"cidr": "10.1.0.9/24", "ip_version": 4}, 400, "HTTPBadRequest", "'10.1.0.0/24' is recommended"),
+        ({"cidr": "10.1.0.9", "ip_version": 4}, 400, "HTTPBadRequest", "'10.1.0.9/32' is recommended"),
         ({"cidr": "nonsense", "ip_version": 4}, 400, "HTTPBadRequest", "is not a valid IP subnet"),
         ({"cidr": "10.1.0.0/24", "ip_version": 6}, 400, "InvalidInput", "does not match the ip_version '6'"),
         ({"cidr": "10.1.0.0/24"}, 400, "HTTPBadRequest", "Required attribute 'ip_version' not specified"),

@@ -106,35 +106,35 @@ def address(name: str, value: Any) -> str:
     raise bad_attribute(name, f"'{value}' is not a valid IP address")
 
 
-def _network(value: Any, strict: bool) -> IPv4Network | IPv6Network | None:
+def _network(value: Any) -> IPv4Network | IPv6Network | None:
     try:
-        return ip_network(value, strict=strict) if isinstance(value, str) else None
+        return ip_network(value, strict=False) if isinstance(value, str) else None
     except ValueError:
         return None
 
 
 def cidr(name: str, value: Any) -> str:
-    """A range without host bits."""
-    loose = _network(value, strict=False)
-    if loose is None or "/" not in str(value):
-        raise bad_attribute(name, f"'{value}' is not a valid IP subnet")
-    if _network(value, strict=True) is None:
-        raise bad_attribute(name, f"'{value}' isn't a recognized IP subnet cidr, '{loose}' is recommended")
-    return str(loose)
+    """A range; bits of a host in it are dropped, as Neutron drops them."""
+    found = _network(value)
+    if found is not None and "/" in value:
+        return str(found)
+    if found is not None:
+        raise bad_attribute(name, f"'{value}' isn't a recognized IP subnet cidr, '{found}' is recommended")
+    raise bad_attribute(name, f"'{value}' is not a valid IP subnet")
 
 
 def prefix(name: str, value: Any) -> str | None:
     """An address or a range, as a range, host bits kept (remote_ip_prefix)."""
     if value in (None, ""):
         return None
-    loose = _network(value, strict=False)
+    loose = _network(value)
     if loose is None:
         raise invalid("InvalidCIDR", f"Invalid CIDR {value} given as IP prefix.")
     return str(value) if "/" in value else str(loose)
 
 
 def address_or_range(name: str, value: Any) -> str:
-    if _network(value, strict=False) is None:
+    if _network(value) is None:
         raise bad_attribute(name, f"'{value}' is not a valid IP subnet")
     return str(value)
 
