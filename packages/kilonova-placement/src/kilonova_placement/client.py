@@ -169,6 +169,11 @@ class PlacementClient:
         """Every provider, by name."""
         return _read(await self._service.request("GET", f"{_N}/providers"), Providers).providers
 
+    async def tree(self, provider_id: str) -> tuple[ProviderUse, ...]:
+        """A provider and all others of its tree, by name; empty when it does not exist."""
+        query = {"in_tree": provider_id}
+        return _read(await self._service.request("GET", f"{_N}/providers", query=query), Providers).providers
+
 
 def _claim_path(claim_id: str) -> str:
     return f"{_N}/claims/{quote(claim_id, safe='')}"

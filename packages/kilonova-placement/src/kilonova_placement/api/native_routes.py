@@ -6,7 +6,7 @@ from kilonova_kit.http.operations import Operation
 from kilonova_kit.http.policy import Policy, admin_or_service
 
 from kilonova_placement.api import claims, moves, providers
-from kilonova_placement.api.types.native import ClaimsQuery, UsageQuery
+from kilonova_placement.api.types.native import ClaimsQuery, ProvidersQuery, UsageQuery
 from kilonova_placement.model.claims import Claim, Move
 from kilonova_placement.model.explanations import Explanation
 from kilonova_placement.model.providers import Provider, ProviderChange, ProviderReport, ProviderUse
@@ -161,8 +161,9 @@ NATIVE = (
         path=f"{_N}/providers",
         handler=providers.index,
         policy=_may("providers:list"),
+        query=ProvidersQuery,
         returns=Providers,
-        summary="Every provider with what is used of it.",
+        summary="Every provider, or those of one tree, with what is used of them.",
     ),
     Operation(
         name="native_providers.show",

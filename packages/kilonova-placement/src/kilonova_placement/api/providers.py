@@ -6,6 +6,7 @@ from kilonova_kit.errors import BadRequest
 from kilonova_kit.http.operations import Call
 from kilonova_kit.ids import is_uuid_like
 
+from kilonova_placement.api.types.native import ProvidersQuery
 from kilonova_placement.app import providers
 from kilonova_placement.app.placement import PlacementApp
 from kilonova_placement.model.providers import Provider, ProviderChange, ProviderReport, ProviderUse
@@ -31,5 +32,7 @@ async def show(call: Call[PlacementApp, None, None]) -> ProviderUse:
     return await providers.get(call.app, call.path["provider_id"])
 
 
-async def index(call: Call[PlacementApp, None, None]) -> Providers:
+async def index(call: Call[PlacementApp, None, ProvidersQuery]) -> Providers:
+    if call.query.in_tree:
+        return Providers(providers=tuple(await providers.tree_of(call.app, call.query.in_tree)))
     return Providers(providers=tuple(await providers.listed(call.app)))

@@ -125,6 +125,12 @@ async def listed(app: PlacementApp) -> list[ProviderUse]:
     return sorted(uses, key=lambda use: use.provider.name)
 
 
+async def tree_of(app: PlacementApp, provider_id: str) -> list[ProviderUse]:
+    """The providers of one tree, by name; none for one that does not exist."""
+    uses = await app.database.read(lambda tx: provider_store.load_trees(tx, [provider_id]))
+    return sorted(uses, key=lambda use: use.provider.name)
+
+
 async def filtered(app: PlacementApp, wanted: ProviderFilter) -> list[ProviderUse]:
     """The providers that match, by name."""
     return [use for use in await listed(app) if matches(use, wanted)]

@@ -18,3 +18,9 @@ class UsageQuery(msgspec.Struct, frozen=True):
 
     project_id: str
     user_id: str = ""
+
+
+class ProvidersQuery(msgspec.Struct, frozen=True):
+    """``in_tree``: only this provider and the others of its tree."""
+
+    in_tree: str = ""
