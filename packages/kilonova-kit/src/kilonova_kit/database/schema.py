@@ -23,17 +23,19 @@ class SchemaRefused(Exception):
 def expand(engine: Engine, metadata: MetaData) -> list[str]:
     """Add what is missing; say what was added, in words. Raises SchemaRefused."""
     done: list[str] = []
+    existing = inspect(engine)  # all tables in a few questions: to ask for each takes most of a start
+    columns, indexes = existing.get_multi_columns(), existing.get_multi_indexes()
     for table in metadata.sorted_tables:
-        existing = inspect(engine)
-        if not existing.has_table(table.name):
+        key = (None, table.name)
+        if key not in columns:
             _quietly(engine, lambda connection, table=table: table.create(connection, checkfirst=True))
             done.append(f"table {table.name}")
             continue
-        known = {column["name"] for column in existing.get_columns(table.name)}
+        known = {column["name"] for column in columns[key]}
         done += [_add_column(engine, table, column) for column in table.columns if column.name not in known]
-        indexes = {index["name"] for index in existing.get_indexes(table.name)}
+        named = {index["name"] for index in indexes.get(key, ())}
         for index in table.indexes:
-            if index.name not in indexes:
+            if index.name not in named:
                 _quietly(engine, lambda connection, index=index: index.create(connection, checkfirst=True))
                 done.append(f"index {index.name}")
     if done:
