@@ -67,18 +67,40 @@ def owner(name: str, project: str = "p1") -> Owner:
     return Owner(name=f"server:{name}", project_id=project, user_id="u1")
 
 
+class Behind:
+    """The app behind an edge that may outlive it: to build an edge takes longer than most tests' steps."""
+
+    def __init__(self) -> None:
+        self.app: PlacementApp | None = None
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.app, name)
+
+
+async def _service_token() -> str:
+    return "service"
+
+
+def _client(app: PlacementApp, edges: dict[str, tuple[Behind, ServiceClient]]) -> ServiceClient:
+    """A client of this app. ``edges`` keeps the edge of a test that starts many apps."""
+    if not edges:
+        behind = Behind()
+        transport = InProcess(Edge(SERVICE, behind, ByRole(), PolicyBook()).asgi, SERVICE.prefix)
+        edges["edge"] = behind, ServiceClient(transport, _service_token)
+    behind, client = edges["edge"]
+    behind.app = app
+    return client
+
+
 @contextlib.asynccontextmanager
-async def running(database: str, clock: MovedClock | None = None, **settings: object) -> AsyncIterator[Placement]:
+async def running(
+    database: str, clock: MovedClock | None = None, edges: dict | None = None, **settings: object
+) -> AsyncIterator[Placement]:
     clock = clock or MovedClock()
     quiet = {"reap_every": 3600.0, "prove_every": 3600.0, "follow_every": 3600.0, "seed": 1, **settings}
     app = PlacementApp(PlacementSettings(database=database, **quiet), clock)
     await app.start()
-
-    async def service_token() -> str:
-        return "service"
-
-    transport = InProcess(Edge(SERVICE, app, ByRole(), PolicyBook()).asgi, SERVICE.prefix)
-    client = ServiceClient(transport, service_token)
+    client = _client(app, {} if edges is None else edges)
     try:
         yield Placement(app, client, PlacementClient(client), clock)
     finally:

@@ -1,210 +1,619 @@
-"""Any order of claims, binds, releases, expiry, inventory changes, crashes and races, against a simple model.
+"""Any order of claims, moves, groups, expiry, inventory changes, removals, crashes and races, against a simple model.
 
-Two apps share the database, as two processes would; the model is a few dictionaries. After each step: the ledger is the
-model, nothing is claimed beyond capacity, every claim has its owner; at the end both indexes prove that they are right.
+Two apps share the database, as two processes would, and often ask at the same moment; the model is a few dictionaries.
+After each step: the ledger is the model, nothing is claimed beyond what there was, every claim has its owner, every
+group's policy holds, and what both indexes show of a generation is what the ledger has of it.
+
+    KILONOVA_STATES=20 pytest -s packages/kilonova-placement/tests/integration/test_state_machine.py
+
+runs for so many minutes per database instead of some seconds, with a new seed each time, and prints seeds and steps.
+``KILONOVA_STATES_SEED`` is the first seed.
 """
 
 import asyncio
 import contextlib
+import os
 import shutil
 import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from kilonova_kit.errors import Conflict, NotFound
+from kilonova_kit.testing.postgresql import binaries, running_postgresql
+from kilonova_placement.app.proving import members_differ, sums_differ
 from kilonova_placement.model.claims import ClaimState, Owner
 from kilonova_placement.model.explanations import Refused
 from kilonova_placement.model.providers import Inventory, ProviderChange, ProviderReport
-from kilonova_placement.model.requests import Request
+from kilonova_placement.model.requests import DeviceWish, GroupWish, Place, Request
+from kilonova_placement.store.groups import load_all_groups
+from kilonova_placement.store.providers import load_all
 
-_HOSTS = 3
+_MEMORY = "/dev/shm"  # what is on a disk is proven elsewhere
+_MINUTES = float(os.environ.get("KILONOVA_STATES", "0"))
+_FIRST_SEED = int(os.environ.get("KILONOVA_STATES_SEED", "1"))
+
+#: Four hosts with VCPUs; the last two have parts with devices. A part's number says whose it is.
+_HOSTS = (0, 1, 2, 3)
+_PARTS = {20: 2, 21: 2, 30: 3}
+_GROUPS = {"apart": ("anti-affinity", 0), "pairs": ("anti-affinity", 2), "near": ("affinity", 0)} | {
+    "rather-near": ("soft-affinity", 0),
+    "rather-apart": ("soft-anti-affinity", 0),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request asks for."""
+
+    vcpu: int
+    gpus: int
+    group: str | None
+
+    def request(self, **place):
+        wish = self.group and GroupWish(group_id=self.group, policy=_GROUPS[self.group][0], max_per_host=self.most)
+        devices = (DeviceWish(resource_class="PGPU", count=self.gpus),) if self.gpus else ()
+        return Request(resources={"VCPU": self.vcpu}, devices=devices, group=wish or None, place=Place(**place))
+
+    @property
+    def most(self):
+        return _GROUPS[self.group][1]
+
+    @property
+    def policy(self):
+        return _GROUPS[self.group][0] if self.group else ""
+
+
+@dataclass
+class Live:
+    """A live claim as the model has it. ``amounts``: by number of provider and class."""
+
+    owner: str
+    host: int
+    asked: Asked
+    amounts: dict
+    bound: bool
+    expires_at: float | None
+    leaves: str = ""
+
+
+@dataclass
+class Model:
+    """Everything there should be. ``made``: every claim that ever was, and the one it leaves."""
+
+    totals: dict = field(default_factory=dict)
+    closed: set = field(default_factory=set)
+    live: dict = field(default_factory=dict)
+    made: dict = field(default_factory=dict)
+
+    def left(self, number, name):
+        used = sum(claim.amounts.get((number, name), 0) for claim in self.live.values())
+        return self.totals.get(number, 0) - used
+
+    def holds(self, host, asked):
+        """How many alike a host has room for, groups aside."""
+        if host not in self.totals or host in self.closed:
+            return 0
+        found = self.left(host, "VCPU") // asked.vcpu
+        if asked.gpus:
+            parts = [part for part, of in _PARTS.items() if of == host and part in self.totals]
+            found = min(found, sum(max(0, self.left(part, "PGPU")) for part in parts) // asked.gpus)
+        return max(0, found)
+
+    def others(self, group, asking):
+        """The hosts of each other member of a group."""
+        found = {}
+        for claim in self.live.values():
+            if claim.asked.group == group and claim.owner != asking:
+                found.setdefault(claim.owner, set()).add(claim.host)
+        return found
+
+    def room(self, asked, asking="", not_host=None):
+        """How many alike there is room for, and on which hosts each may stand."""
+        holds = {host: self.holds(host, asked) for host in _HOSTS if host != not_host}
+        others = self.others(asked.group, asking) if asked.group else {}
+        if asked.policy == "anti-affinity":
+            for host in holds:
+                here = sum(host in hosts for hosts in others.values())
+                holds[host] = min(holds[host], max(0, max(1, asked.most) - here))
+        if asked.policy == "affinity":
+            if not others:
+                return max(holds.values()), {host for host in holds if holds[host]}
+            settled = {host for hosts in others.values() for host in hosts if len(hosts) == 1}
+            holds = {host: number for host, number in holds.items() if host in settled}
+        return sum(holds.values()), {host for host in holds if holds[host]}
+
+    def may_move(self, claim_id):
+        claim = self.live.get(claim_id)
+        moves = {other.leaves for other in self.live.values()}
+        return claim is not None and claim.bound and claim_id not in moves and claim.leaves not in self.live
+
+    def open_moves(self):
+        return {key: claim.leaves for key, claim in self.live.items() if claim.leaves in self.live}
+
+    def confirmed(self, claim_id):
+        self.live[claim_id].bound, self.live[claim_id].expires_at = True, None
+        self.live.pop(self.live[claim_id].leaves, None)
+
+    def expired(self, now):
+        due = [key for key, claim in self.live.items() if not claim.bound and claim.expires_at <= now]
+        for claim_id in due:
+            del self.live[claim_id]
+
+
 _APPS = st.sampled_from((0, 1))
-_HOST = st.integers(0, _HOSTS - 1)
+_ASKED = st.builds(
+    Asked,
+    vcpu=st.integers(1, 3),
+    gpus=st.sampled_from((0, 0, 0, 1, 2, 3)),
+    group=st.sampled_from((None, None, *_GROUPS)),
+)
 
 
 class Cloud(RuleBasedStateMachine):
-    """``live`` maps a claim id to (owner, host number, amount, state, expires_at)."""
+    """``ids``: claims that were asked for, whether they were held or not."""
 
     ids = Bundle("ids")
-    make = None  # set by the test: the builders of conftest.py
+    make = None  # set by the test, with the next two
+    new_url = None
+    steps: ClassVar[Counter] = Counter()
+    edges: ClassVar[tuple] = ({}, {})
 
     def __init__(self):
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.folder = tempfile.mkdtemp()
         self.clock = None
-        self.apps = [None, None]
-        self.stacks = [contextlib.AsyncExitStack(), contextlib.AsyncExitStack()]
-        self.totals, self.closed, self.live, self.count = {}, set(), {}, 0
+        self.apps, self.stacks = [None, None], [contextlib.AsyncExitStack(), contextlib.AsyncExitStack()]
+        self.model, self.count = Model(), 0
+
+    # --- the two apps
 
     def run(self, coroutine):
         return self.loop.run_until_complete(coroutine)
 
+    def both(self, one, two):
+        """Two things at the same moment; what each says, or raises."""
+
+        async def at_once():
+            return await asyncio.gather(one, two, return_exceptions=True)
+
+        answers = self.run(at_once())
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, Refused | Conflict | NotFound):
+                raise answer
+        return answers
+
     async def _boot(self, which):
         self.stacks[which] = contextlib.AsyncExitStack()
-        running = self.make.running(f"sqlite:///{self.folder}/p.db", self.clock, seed=which)
-        service = await self.stacks[which].enter_async_context(running)
-        self.apps[which], self.clock = service, service.clock
+        running = self.make.running(self.url, self.clock, seed=which, edges=self.edges[which])
+        self.apps[which] = await self.stacks[which].enter_async_context(running)
+        self.clock = self.apps[which].clock
 
-    @initialize(totals=st.lists(st.integers(0, 6), min_size=_HOSTS, max_size=_HOSTS))
-    def begin(self, totals):
+    async def _dying(self, which, work, *, committed):
+        """Run it in an app that dies when it has committed (or is about to), so that nobody gets an answer."""
+        service, died = self.apps[which], asyncio.Event()
+        write = service.app.database.write
+
+        async def last_write(transaction):
+            if committed:
+                await write(transaction)
+            died.set()
+            await asyncio.Event().wait()
+
+        service.app.database.write = last_write
+        doing, death = asyncio.ensure_future(work(service.client)), asyncio.ensure_future(died.wait())
+        await asyncio.wait((doing, death), return_when=asyncio.FIRST_COMPLETED)
+        doing.cancel()
+        death.cancel()
+        await asyncio.gather(doing, death, return_exceptions=True)
+        await self.stacks[which].aclose()
+        await self._boot(which)
+
+    @initialize(totals=st.lists(st.integers(0, 6), min_size=4, max_size=4), gpus=st.integers(0, 3))
+    def begin(self, totals, gpus):
+        self.url, self.clean_up = type(self).new_url()
         for which in (0, 1):
             self.run(self._boot(which))
         for number, total in enumerate(totals):
             self._report(0, number, total)
+        for number in _PARTS:
+            self._report(0, number, gpus)
 
     def _report(self, which, number, total):
-        report = ProviderReport(name=f"h{number}", inventories={"VCPU": Inventory(total=total)})
+        name, parent = ("VCPU", None) if number in _HOSTS else ("PGPU", self.make.provider_id(_PARTS[number]))
+        report = ProviderReport(name=f"h{number}", parent_id=parent, inventories={name: Inventory(total=total)})
         self.run(self.apps[which].client.put_provider(self.make.provider_id(number), report))
-        self.totals[number] = total
+        self.model.totals[number] = total
 
-    def _used(self, number):
-        return sum(claim["amount"] for claim in self.live.values() if claim["host"] == number)
+    # --- claims
 
-    def _fits(self, amount):
-        return [n for n in self.totals if n not in self.closed and self.totals[n] - self._used(n) >= amount]
+    def _new_ids(self, many):
+        self.count += 1
+        return [f"c{self.count}-{number}" for number in range(many)]
 
-    async def _ask(self, which, claim_ids, amount):
-        owner = Owner(name=f"server:{claim_ids[0]}", project_id="p", user_id="u")
-        asked = Request(resources={"VCPU": amount})
-        try:
-            return await self.apps[which].client.claim(asked, [owner], claim_ids)
-        except Refused:
-            return None
+    @staticmethod
+    def _owner(claim_id):
+        group, _, number = claim_id.removeprefix("c").partition("-")
+        name = f"server:00000000-0000-0000-{int(number):04d}-{int(group):012d}"
+        return Owner(name=name, project_id="p", user_id="u")
 
-    def _note(self, claims, owner_id, amount):
+    async def _ask(self, which, claim_ids, asked):
+        owners = [self._owner(claim_id) for claim_id in claim_ids]
+        return await self.apps[which].client.claim(asked.request(), owners, claim_ids)
+
+    def _note(self, claims, asked):
+        """Write down what was given, unless it should not have been."""
         for claim in claims:
             host = int(claim.host[1:])
-            assert self.totals[host] - self._used(host) >= amount, "given more than there is"
-            assert host not in self.closed, "given on a host that takes no claims"
-            self.live[claim.claim_id] = {
-                "owner": f"server:{owner_id}",
-                "host": host,
-                "amount": amount,
-                "bound": False,
-                "expires_at": claim.expires_at,
+            amounts = {
+                (int(part.provider_id[-12:]), name): amount
+                for part in claim.providers
+                for name, amount in part.amounts.items()
             }
+            assert host in self.model.room(asked, claim.owner.name)[1], "given where it may not stand"
+            assert all(self.model.left(*key) >= amount for key, amount in amounts.items()), "more than there is"
+            assert amounts.get((host, "VCPU")) == asked.vcpu
+            assert sum(amounts.values()) == asked.vcpu + asked.gpus
+            self.model.live[claim.claim_id] = Live(
+                claim.owner.name, host, asked, amounts, False, claim.expires_at, claim.leaves
+            )
+            self.model.made[claim.claim_id] = claim.leaves
 
-    @rule(target=ids, which=_APPS, amount=st.integers(1, 3), many=st.integers(1, 3))
-    def claim(self, which, amount, many):
-        self.count += 1
-        claim_ids = [f"c{self.count}-{number}" for number in range(many)]
-        held = self.run(self._ask(which, claim_ids, amount))
-        room = sum((self.totals[n] - self._used(n)) // amount for n in self._fits(amount) if self.totals[n] >= amount)
+    def _try(self, coroutine, *errors):
+        """What it says; None when it raises one of these."""
+        try:
+            return self.run(coroutine)
+        except errors:
+            return None
+
+    @rule(target=ids, which=_APPS, asked=_ASKED, many=st.sampled_from((1, 1, 2, 3)))
+    def claim(self, which, asked, many):
+        claim_ids = self._new_ids(many)
+        room = self.model.room(asked)[0]
+        held = self._try(self._ask(which, claim_ids, asked), Refused)
         assert (held is not None) == (room >= many), "refused although it fits, or the other way round"
-        self._note(held or (), claim_ids[0], amount)
+        self._note(held or (), asked)
         return claim_ids[0]
 
-    @rule(target=ids, amount=st.integers(1, 3))
-    def race(self, amount):
-        self.count += 1
-        names = [f"r{self.count}-{which}" for which in (0, 1)]
-
-        async def both():
-            return await asyncio.gather(*(self._ask(which, [names[which]], amount) for which in (0, 1)))
-
-        room = sum((self.totals[n] - self._used(n)) // amount for n in self._fits(amount))
-        answers = self.run(both())
-        assert sum(answer is not None for answer in answers) == min(2, room)
-        for name, answer in zip(names, answers, strict=True):
-            self._note(answer or (), name, amount)
+    @rule(target=ids, one=_ASKED, two=_ASKED, alike=st.booleans())
+    def race_claims(self, one, two, alike):
+        asked = (one, one if alike else two)
+        names = [self._new_ids(1)[0] for _ in asked]
+        rooms = [self.model.room(each)[0] for each in asked]
+        answers = self.both(*(self._ask(which, [names[which]], asked[which]) for which in (0, 1)))
+        won = [not isinstance(answer, Refused) for answer in answers]
+        for which in (0, 1):
+            self._note(answers[which] if won[which] else (), asked[which])
+        for which in (0, 1):
+            assert won[which] or not rooms[which] or not self.model.room(asked[which])[0], "refused although it fits"
         return names[0]
 
     @rule(which=_APPS, claim_id=ids)
     def ask_again(self, which, claim_id):
-        alike = [other for other in self.live if other.split("-")[0] == claim_id.split("-")[0]]
-        if alike != [claim_id]:
-            return  # released, or one of several alike
-        claim = self.live[claim_id]
-        (again,) = self.run(self._ask(which, [claim_id], claim["amount"]))
-        assert (again.host, again.owner.name) == (f"h{claim['host']}", claim["owner"])
+        alike = [other for other in self.model.live if other.split("-")[0] == claim_id.split("-")[0]]
+        if alike != [claim_id] or self.model.made[claim_id]:
+            return  # released, or one of several alike, or moved here
+        claim = self.model.live[claim_id]
+        (again,) = self.run(self._ask(which, [claim_id], claim.asked))
+        assert (again.host, again.owner.name) == (f"h{claim.host}", claim.owner)
 
     @rule(which=_APPS, claim_id=ids)
     def bind(self, which, claim_id):
-        try:
-            claim = self.run(self.apps[which].client.bind(claim_id))
-        except (Conflict, NotFound):
-            assert claim_id not in self.live
-            return
-        assert claim.state is ClaimState.BOUND
-        self.live[claim_id]["bound"] = True
+        claim = self._try(self.apps[which].client.bind(claim_id), Conflict, NotFound)
+        assert (claim is not None) == (claim_id in self.model.live)
+        if claim:
+            self.model.live[claim_id].bound, self.model.live[claim_id].expires_at = True, None
 
     @rule(which=_APPS, claim_id=ids)
     def renew(self, which, claim_id):
-        try:
-            claim = self.run(self.apps[which].client.renew(claim_id))
-        except (Conflict, NotFound):
-            assert claim_id not in self.live
-            return
-        self.live[claim_id]["expires_at"] = claim.expires_at
+        claim = self._try(self.apps[which].client.renew(claim_id), Conflict, NotFound)
+        assert (claim is not None) == (claim_id in self.model.live)
+        if claim:
+            self.model.live[claim_id].expires_at = claim.expires_at
 
     @rule(which=_APPS, claim_id=ids)
     def release(self, which, claim_id):
         self.run(self.apps[which].client.release(claim_id))
-        self.live.pop(claim_id, None)
+        self.model.live.pop(claim_id, None)
+
+    @rule(target=ids, claim_id=ids, asked=_ASKED)
+    def race_release_and_claim(self, claim_id, asked):
+        name = self._new_ids(1)[0]
+        before = self.model.room(asked)[0]
+        _, answer = self.both(self.apps[0].client.release(claim_id), self._ask(1, [name], asked))
+        gone = self.model.live.pop(claim_id, None)
+        won = not isinstance(answer, Refused)
+        after = self.model.room(asked)[0]
+        assert won or not (before and after), "refused although it fits before and after"
+        if won:
+            unchanged = not before and gone is not None and not after
+            assert not unchanged, "given although it never fitted"
+            self._note_loosely(answer, asked, gone)
+        return name
+
+    def _note_loosely(self, claims, asked, gone):
+        """It was decided before the release or after: one of both must have allowed it."""
+        try:
+            self._note(claims, asked)
+        except AssertionError:
+            if gone is None:
+                raise
+            self.model.live["gone"] = gone
+            try:
+                self._note(claims, asked)
+            finally:
+                del self.model.live["gone"]
+
+    @rule(which=_APPS, claim_id=ids)
+    def drop_allocations(self, which, claim_id):
+        """Through the Placement API: whatever its owner has."""
+        owner = self._owner_of(claim_id)
+        status = self.run(
+            self.apps[which].http.request("DELETE", f"/allocations/{owner.removeprefix('server:')}")
+        ).status
+        mine = [key for key, claim in self.model.live.items() if claim.owner == owner]
+        assert status == (204 if mine else 404)
+        for key in mine:
+            del self.model.live[key]
+
+    def _owner_of(self, claim_id):
+        while left := self.model.made.get(claim_id):
+            claim_id = left
+        return self._owner(claim_id).name
+
+    # --- moves
+
+    async def _move(self, which, claim_id, goes_to, asked, elsewhere):
+        return await self.apps[which].client.move(asked.request(), claim_id, goes_to, elsewhere=elsewhere)
+
+    def _moving(self, claim_id, asked, elsewhere):
+        """What the owner of a claim asks for, and whether there is room for it."""
+        claim = self.model.live.get(claim_id)
+        asked = Asked(asked.vcpu, asked.gpus, claim.asked.group if claim else asked.group)
+        owner, not_host = (claim.owner, claim.host if elsewhere else None) if claim else ("", None)
+        return asked, self.model.room(asked, owner, not_host)[0] > 0 and self.model.may_move(claim_id)
+
+    @rule(target=ids, which=_APPS, claim_id=ids, asked=_ASKED, elsewhere=st.booleans())
+    def move(self, which, claim_id, asked, elsewhere):
+        asked, can = self._moving(claim_id, asked, elsewhere)
+        (goes_to,) = self._new_ids(1)
+        claim = self._try(self._move(which, claim_id, goes_to, asked, elsewhere), Refused, Conflict, NotFound)
+        assert (claim is not None) == can, "not moved although it could be, or the other way round"
+        if claim:
+            assert not elsewhere or claim.host != f"h{self.model.live[claim_id].host}"
+            assert (claim.owner.name, claim.leaves) == (self.model.live[claim_id].owner, claim_id)
+            self._note([claim], asked)
+        return goes_to
+
+    @rule(target=ids, claim_id=ids, asked=_ASKED)
+    def race_moves(self, claim_id, asked):
+        asked, can = self._moving(claim_id, asked, False)
+        names = [self._new_ids(1)[0] for _ in (0, 1)]
+        answers = self.both(*(self._move(which, claim_id, names[which], asked, False) for which in (0, 1)))
+        held = [answer for answer in answers if not isinstance(answer, Exception)]
+        assert len(held) == can, "an owner moves to one place"
+        self._note(held, asked)
+        return held[0].claim_id if held else names[0]
+
+    @rule(which=_APPS, claim_id=ids)
+    def confirm(self, which, claim_id):
+        claim = self._try(self.apps[which].client.confirm_move(claim_id), Conflict, NotFound)
+        assert (claim is not None) == (claim_id in self.model.live and self.model.live[claim_id].leaves != "")
+        if claim:
+            self.model.confirmed(claim_id)
+
+    @rule(which=_APPS, claim_id=ids)
+    def revert(self, which, claim_id):
+        done = self._try(self._reverted(which, claim_id), Conflict, NotFound)
+        is_move, is_live = bool(self.model.made.get(claim_id)), claim_id in self.model.live
+        assert bool(done) == (is_move and (not is_live or self.model.live[claim_id].leaves in self.model.live))
+        if done:
+            self.model.live.pop(claim_id, None)
+
+    async def _reverted(self, which, claim_id):
+        await self.apps[which].client.revert_move(claim_id)
+        return True
+
+    @rule(claim_id=ids)
+    def race_confirm_and_revert(self, claim_id):
+        if claim_id not in self.model.open_moves():
+            return
+        confirmed, reverted = self.both(self.apps[0].client.confirm_move(claim_id), self._reverted(1, claim_id))
+        assert isinstance(confirmed, Exception) != isinstance(reverted, Exception), "both, or none"
+        if reverted is True:
+            del self.model.live[claim_id]
+        else:
+            self.model.confirmed(claim_id)
+
+    # --- time, providers, crashes
 
     @rule(which=_APPS, seconds=st.sampled_from((1.0, 31.0, 61.0)))
     def time_passes(self, which, seconds):
         self.clock.now += seconds
         self.run(self.apps[which].app.reap())
-        due = [k for k, claim in self.live.items() if not claim["bound"] and claim["expires_at"] <= self.clock.now]
-        for claim_id in due:
-            del self.live[claim_id]
+        self.model.expired(self.clock.now)
 
-    @rule(which=_APPS, number=_HOST, total=st.integers(0, 8))
+    @rule(claim_id=ids, seconds=st.sampled_from((31.0, 61.0)))
+    def race_bind_and_expiry(self, claim_id, seconds):
+        self.clock.now += seconds
+        bound, _ = self.both(self.apps[0].client.bind(claim_id), self.apps[1].app.reap())
+        if not isinstance(bound, Exception):
+            self.model.live[claim_id].bound, self.model.live[claim_id].expires_at = True, None
+        self.model.expired(self.clock.now)
+        assert isinstance(bound, Exception) == (claim_id not in self.model.live)
+
+    @rule(which=_APPS, number=st.sampled_from((*_HOSTS, *_PARTS)), total=st.integers(0, 8))
     def inventory_changes(self, which, number, total):
-        self._report(which, number, total)
+        if _PARTS.get(number, 0) in (*self.model.totals, 0):
+            self._report(which, number, total)
 
-    @rule(which=_APPS, number=_HOST, reason=st.sampled_from(("", "maintenance")))
+    @rule(which=_APPS, number=st.sampled_from((*_HOSTS, *_PARTS)))
+    def remove_provider(self, which, number):
+        try:
+            self.run(self.apps[which].client.delete_provider(self.make.provider_id(number)))
+        except Conflict:
+            claimed = any(key[0] == number for claim in self.model.live.values() for key in claim.amounts)
+            assert claimed or any(_PARTS.get(part) == number for part in self.model.totals)
+            return
+        self.model.totals.pop(number, None)
+        self.model.closed.discard(number)
+        assert not any(_PARTS.get(part) == number for part in self.model.totals), "a part without its host"
+
+    @rule(which=_APPS, number=st.sampled_from(_HOSTS), reason=st.sampled_from(("", "maintenance")))
     def disable_or_enable(self, which, number, reason):
         change = ProviderChange(disabled=reason)
-        self.run(self.apps[which].client.change_provider(self.make.provider_id(number), change))
-        (self.closed.add if reason else self.closed.discard)(number)
+        found = self._try(self.apps[which].client.change_provider(self.make.provider_id(number), change), NotFound)
+        assert (found is not None) == (number in self.model.totals)
+        if found:
+            (self.model.closed.add if reason else self.model.closed.discard)(number)
 
     @rule(which=_APPS)
     def crash_and_restart(self, which):
         self.run(self.stacks[which].aclose())
         self.run(self._boot(which))
 
-    @invariant()
-    def the_ledger_is_the_model(self):
-        if not self.apps[0]:
-            return
+    @rule(target=ids, which=_APPS, asked=_ASKED, many=st.integers(1, 2), committed=st.booleans())
+    def crash_while_claiming(self, which, asked, many, committed):
+        claim_ids = self._new_ids(many)
+        fits = self.model.room(asked)[0] >= many
+        owners = [self._owner(claim_id) for claim_id in claim_ids]
+        self.run(
+            self._dying(which, lambda client: client.claim(asked.request(), owners, claim_ids), committed=committed)
+        )
+        written = self.run(self._ledger()).keys() & set(claim_ids)
+        assert len(written) == (many if fits and committed else 0), "half of it was written"
+        again = self._try(self._ask(which, claim_ids, asked), Refused)
+        assert (again is not None) == fits
+        self._note(again or (), asked)
+        return claim_ids[0]
 
-        async def all_claims():
-            return [claim async for claim in self.apps[0].client.claims()]
+    @rule(which=_APPS, claim_id=ids, committed=st.booleans())
+    def crash_while_releasing(self, which, claim_id, committed):
+        self.run(self._dying(which, lambda client: client.release(claim_id), committed=committed))
+        self.release(which, claim_id)
 
-        found = {claim.claim_id: claim for claim in self.run(all_claims())}
-        assert found.keys() == self.live.keys(), "a claim was lost, or was never asked for"
-        for claim_id, claim in found.items():
-            expected = self.live[claim_id]
-            assert (claim.owner.name, claim.host) == (expected["owner"], f"h{expected['host']}")
-            assert [part.amounts for part in claim.providers] == [{"VCPU": expected["amount"]}]
-            assert (claim.state is ClaimState.BOUND) == expected["bound"]
+    @rule(which=_APPS, claim_id=ids, committed=st.booleans())
+    def crash_while_confirming(self, which, claim_id, committed):
+        if claim_id in self.model.open_moves():
+            self.run(self._dying(which, lambda client: client.confirm_move(claim_id), committed=committed))
+            self.confirm(which, claim_id)
+
+    @rule(target=ids, which=_APPS, claim_id=ids, asked=_ASKED, committed=st.booleans())
+    def crash_while_moving(self, which, claim_id, asked, committed):
+        asked, can = self._moving(claim_id, asked, False)
+        (goes_to,) = self._new_ids(1)
+        request = asked.request()
+        self.run(self._dying(which, lambda client: client.move(request, claim_id, goes_to), committed=committed))
+        assert (goes_to in self.run(self._ledger())) == (can and committed)
+        again = self._try(self._move(which, claim_id, goes_to, asked, False), Refused, Conflict, NotFound)
+        assert (again is not None) == can
+        self._note([again] if again else (), asked)
+        return goes_to
 
     @rule(which=_APPS)
     def prove(self, which):
         """Not after every step: a proof reads again what is old, and old pictures are what is tested here."""
         assert self.run(self.apps[which].app.prove()).wrong == ()
 
+    # --- after each step
+
+    async def _ledger(self):
+        return {claim.claim_id: claim async for claim in self.apps[0].client.claims()}
+
+    @invariant()
+    def the_ledger_is_the_model(self):
+        if not self.apps[1]:
+            return
+        type(self).steps["steps"] += 1
+        found = self.run(self._ledger())
+        assert found.keys() == self.model.live.keys(), "a claim was lost, or was never asked for"
+        for claim_id, claim in found.items():
+            expected = self.model.live[claim_id]
+            assert (claim.owner.name, claim.host) == (expected.owner, f"h{expected.host}")
+            assert (claim.group_id, claim.leaves) == (expected.asked.group or "", expected.leaves)
+            assert (claim.state is ClaimState.BOUND, claim.expires_at) == (expected.bound, expected.expires_at)
+            assert sum(sum(part.amounts.values()) for part in claim.providers) == sum(expected.amounts.values())
+        self._check_groups(found.values())
+        self.run(self._check_moves_and_indexes())
+
+    @staticmethod
+    def _check_groups(claims):
+        for group, (policy, most) in _GROUPS.items():
+            places = {(claim.host, claim.owner.name) for claim in claims if claim.group_id == group}
+            here = Counter(host for host, _ in places)
+            if policy == "anti-affinity" and here:
+                assert max(here.values()) <= max(1, most), f"{group} is crowded"
+            if policy == "affinity" and len({owner for _, owner in places}) > 1:
+                assert len(here) == 1, f"{group} is torn apart"
+
+    async def _check_moves_and_indexes(self):
+        moves = {move.goes_to.claim_id: move.leaves.claim_id async for move in self.apps[1].client.moves()}
+        assert moves == self.model.open_moves()
+        for service in self.apps:
+            uses = await service.app.database.read(load_all)
+            groups = await service.app.database.read(load_all_groups)
+            index = service.app.ledger.index
+            assert not [use for use in uses if sums_differ(use, index)]
+            assert not [use for use in groups if members_differ(use, index.groups)]
+
     def teardown(self):
-        for app in self.apps:
-            if app:
-                assert self.run(app.app.prove()).wrong == ()
+        for service in self.apps:
+            if service:
+                assert self.run(service.app.prove()).wrong == ()
         for stack in self.stacks:
             self.run(stack.aclose())
         self.loop.close()
-        shutil.rmtree(self.folder)
+        if self.apps[1]:
+            self.clean_up()
 
 
-def test_no_order_of_events_breaks_the_ledger(make):
-    from hypothesis.stateful import run_state_machine_as_test
-
-    Cloud.make = make
-    run_state_machine_as_test(
-        Cloud,
-        settings=settings(
-            max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+def _try_all(machine, number, examples, steps):
+    """One seed. Prints how far it went; the steps of a failure are printed by hypothesis."""
+    before, begun = machine.steps["steps"], time.monotonic()
+    how = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
     )
+    run_state_machine_as_test(seed(number)(machine), settings=how)
+    took = time.monotonic() - begun
+    print(f"seed {number}: {examples} examples, {machine.steps['steps'] - before} steps, {took:.0f} s", flush=True)
+
+
+def _drive(make, new_url, examples):
+    machine = type("Cloud", (Cloud,), {"make": make, "new_url": staticmethod(new_url), "steps": Counter()})
+    end, number = time.monotonic() + 60 * _MINUTES, _FIRST_SEED
+    if not _MINUTES:
+        _try_all(machine, number, examples, 30)
+        return
+    while time.monotonic() < end:
+        _try_all(machine, number, 30, 50)
+        number += 1
+    print(f"{number - _FIRST_SEED} seeds from {_FIRST_SEED}, {machine.steps['steps']} steps", flush=True)
+
+
+@pytest.mark.timeout(300 + 120 * _MINUTES)
+def test_no_order_of_events_breaks_the_ledger_on_sqlite(make):
+    def new_url():
+        folder = tempfile.mkdtemp(dir=_MEMORY if Path(_MEMORY).is_dir() else None)
+        return f"sqlite:///{folder}/p.db", lambda: shutil.rmtree(folder)
+
+    _drive(make, new_url, 12)
+
+
+@pytest.mark.postgresql
+@pytest.mark.timeout(300 + 120 * _MINUTES)
+def test_no_order_of_events_breaks_the_ledger_on_postgresql(make):
+    if binaries() is None:
+        pytest.skip("needs PostgreSQL (apt install postgresql)")
+    with running_postgresql() as server:
+        _drive(make, lambda: (server.new_database(), lambda: None), 12)

@@ -25,6 +25,7 @@ from kilonova_placement.store import ledger as ledger_store
 from kilonova_placement.store import moves as move_store
 from kilonova_placement.store.providers import Mark
 
+CANNOT_MOVE = "placement.cannot_move"
 _NO_MOVE = "No move to claim {} found."
 
 
@@ -43,6 +44,8 @@ async def begin(
     old = known.get(leaves)
     if old is None:
         raise NotFound(f"No claim with id {leaves} found.")
+    if goes_to not in known and old.state is not ClaimState.BOUND:
+        raise Conflict(f"Claim {leaves} is not bound: its owner has no place to move from.", kind=CANNOT_MOVE)
     if elsewhere:
         place = msgspec.structs.replace(request.place, not_hosts=(*request.place.not_hosts, old.host))
         request = msgspec.structs.replace(request, place=place)

@@ -17,6 +17,7 @@ from kilonova_kit.metrics import gauge
 
 from kilonova_placement.app.ledger import Ledger
 from kilonova_placement.deciding.groups import Groups
+from kilonova_placement.deciding.index import Index
 from kilonova_placement.model.groups import GroupUse
 from kilonova_placement.model.providers import ProviderUse
 from kilonova_placement.store.claims import odd_claims
@@ -48,11 +49,12 @@ async def prove(database: Database, ledger: Ledger) -> Proof:
 async def _compare(database: Database, ledger: Ledger) -> Proof:
     uses = await database.read(load_all)
     groups = await database.read(load_all_groups)
-    behind = {use.provider.provider_id for use in uses if _generation_differs(use, ledger)}
-    wrong = await _unchanged(database, [use for use in uses if _sums_differ(use, ledger)])
-    gone = {provider_id for provider_id, _ in ledger.index.providers()} - {use.provider.provider_id for use in uses}
+    index = ledger.index
+    behind = {use.provider.provider_id for use in uses if _generation_differs(use, index)}
+    wrong = await _unchanged(database, [use for use in uses if sums_differ(use, index)])
+    gone = {provider_id for provider_id, _ in index.providers()} - {use.provider.provider_id for use in uses}
     await ledger.reread(behind | gone | set(wrong))
-    behind_groups, wrong_groups = await _compare_groups(database, groups, ledger.index.groups)
+    behind_groups, wrong_groups = await _compare_groups(database, groups, index.groups)
     await ledger.reread_groups(behind_groups | wrong_groups)
     wrong += tuple(f"group:{group_id}" for group_id in sorted(wrong_groups))
     wrong += tuple(f"claim:{claim_id}" for claim_id in await database.read(odd_claims))
@@ -77,24 +79,30 @@ async def _compare_groups(database: Database, uses: list[GroupUse], shown: Group
     """Those that others have changed, and those that disagree for no reason."""
     behind = shown.names() ^ {use.group_id for use in uses}
     behind |= {use.group_id for use in uses if shown.generation_of(use.group_id) != use.generation}
-    differ = {use.group_id for use in uses if shown.use(use.group_id).members != use.members} - behind
+    differ = {use.group_id for use in uses if members_differ(use, shown)}
     now = await database.read(lambda tx: load_groups(tx, differ)) if differ else []
     wrong = {use.group_id for use in now if use.generation == shown.generation_of(use.group_id)}
     return behind | differ, wrong
 
 
-def _generation_differs(use: ProviderUse, ledger: Ledger) -> bool:
-    return ledger.index.generation_of(use.provider.provider_id) != use.provider.generation
+def members_differ(use: GroupUse, shown: Groups) -> bool:
+    """Whether a group has other members here at the same generation."""
+    known = shown.use(use.group_id)
+    return known.generation == use.generation and known.members != use.members
 
 
-def _sums_differ(use: ProviderUse, ledger: Ledger) -> bool:
-    """At the same generation the sums must be the same, and so must the free amounts."""
-    row = ledger.index.row_of(use.provider.provider_id)
-    if row is None or _generation_differs(use, ledger):
+def _generation_differs(use: ProviderUse, index: Index) -> bool:
+    return index.generation_of(use.provider.provider_id) != use.provider.generation
+
+
+def sums_differ(use: ProviderUse, index: Index) -> bool:
+    """Whether the sums are others here at the same generation, or the free amounts."""
+    row = index.row_of(use.provider.provider_id)
+    if row is None or _generation_differs(use, index):
         return False
-    if ledger.index.used(row) != use.used:
+    if index.used(row) != use.used:
         return True
     return any(
-        ledger.index.left(row, name) != inventory.capacity - use.used.get(name, 0)
+        index.left(row, name) != inventory.capacity - use.used.get(name, 0)
         for name, inventory in use.provider.inventories.items()
     )
