@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from kilonova_kit.ip_protocols import IP_PROTOCOLS
+
 from kilonova_neighbours.network.api.attributes import NAME, REQUIRED, STANDARD, TAGS, Attribute, AttributeTable
 from kilonova_neighbours.network.api.converters import boolean, one_of, or_none, prefix, text, uuid
 from kilonova_neighbours.network.api.resources import Resource
 from kilonova_neighbours.network.app import security_group_rules, security_groups
 from kilonova_neighbours.network.model.records import Actor, Record
 from kilonova_neighbours.network.model.refusals import invalid
-from kilonova_neighbours.network.model.rule_checks import PROTOCOLS
 
 _ETHERTYPES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
@@ -29,13 +30,13 @@ def _protocol(name: str, value: Any) -> str | None:
     if value in (None, "", "any"):
         return None
     word = str(value).lower()
-    if word in PROTOCOLS:
+    if word in IP_PROTOCOLS:
         return word
     if word.isascii() and word.isdigit() and int(word) <= 255:
         return word
     raise invalid(
         "SecurityGroupRuleInvalidProtocol",
-        f"Security group rule protocol {value} not supported. Only protocol values {sorted(PROTOCOLS)} and integer "
+        f"Security group rule protocol {value} not supported. Only protocol values {sorted(IP_PROTOCOLS)} and integer "
         "representations [0 to 255] are supported.",
     )
 

@@ -4,37 +4,11 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
+from kilonova_kit.ip_protocols import IP_PROTOCOLS
+
 from kilonova_neighbours.network.model.records import Record
 from kilonova_neighbours.network.model.refusals import invalid
 
-#: neutron_lib/constants.py, IP_PROTOCOL_MAP
-PROTOCOLS: dict[str, int] = {
-    "ah": 51,
-    "dccp": 33,
-    "egp": 8,
-    "esp": 50,
-    "gre": 47,
-    "hopopt": 0,
-    "icmp": 1,
-    "igmp": 2,
-    "ip": 0,
-    "ipip": 4,
-    "ipv6-encap": 41,
-    "ipv6-frag": 44,
-    "ipv6-icmp": 58,
-    "icmpv6": 58,
-    "ipv6-nonxt": 59,
-    "ipv6-opts": 60,
-    "ipv6-route": 43,
-    "ospf": 89,
-    "pgm": 113,
-    "rsvp": 46,
-    "sctp": 132,
-    "tcp": 6,
-    "udp": 17,
-    "udplite": 136,
-    "vrrp": 112,
-}
 _WITH_PORTS = {"tcp": 6, "udp": 17, "udplite": 136, "sctp": 132, "dccp": 33}
 _IPV6_ONLY = frozenset({"ipv6-encap", "ipv6-frag", "ipv6-icmp", "icmpv6", "ipv6-nonxt", "ipv6-opts", "ipv6-route"})
 
@@ -42,7 +16,7 @@ _IPV6_ONLY = frozenset({"ipv6-encap", "ipv6-frag", "ipv6-icmp", "icmpv6", "ipv6-
 def protocol_number(protocol: str | None) -> int | None:
     if protocol is None:
         return None
-    return PROTOCOLS[protocol] if protocol in PROTOCOLS else int(protocol)
+    return IP_PROTOCOLS[protocol] if protocol in IP_PROTOCOLS else int(protocol)
 
 
 def check_rule(rule: Record) -> None:
