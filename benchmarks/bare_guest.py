@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from measured_cloud import cpu_seconds
 
 READY = re.compile(r"tiny: ready at ([\d.]+)")
 _NAMED = re.compile(r"fd=(\d+),set=\d+,opaque=(.*)")
@@ -67,20 +68,30 @@ def _qemu_img(*arguments: str) -> str:
     return subprocess.run(["qemu-img", *arguments], capture_output=True, text=True, check=True).stdout
 
 
-def boot(model: Model, folder: Path, patience: float) -> tuple[float, float]:
-    """Seconds from the start of the process to its ready line, and what the guest's own clock says there."""
+class Bare(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds from the start of the process to its ready line; then the guest's own clock, and what QEMU has used."""
+
+    ready: float
+    own: float
+    cpu: float
+
+
+def boot(model: Model, folder: Path, patience: float) -> Bare:
+    """Start the guest, wait until it is ready, and end it. Raises TimeoutError."""
     console = folder / "bare.log"
     console.unlink(missing_ok=True)
     with _files(model, folder, console) as files:
         actions = [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in files.items()]
         began = time.monotonic()
-        pid = os.posix_spawn(model.command[0], list(model.command), {"PATH": os.defpath}, file_actions=actions)
+        pid = os.posix_spawn(
+            model.command[0], list(model.command), {"PATH": os.defpath}, file_actions=actions, setsid=True
+        )
     try:
         while not (said := READY.search(console.read_text(errors="replace"))):
             if time.monotonic() > began + patience or os.waitpid(pid, os.WNOHANG)[0]:
                 raise TimeoutError(f"the bare guest never became ready: {console.read_text(errors='replace')[-500:]}")
             time.sleep(_LOOK_AGAIN_SECONDS)
-        return time.monotonic() - began, float(said[1])
+        return Bare(ready=time.monotonic() - began, own=float(said[1]), cpu=cpu_seconds(pid))
     finally:
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(pid, signal.SIGKILL)

@@ -20,7 +20,7 @@ from typing import Any
 
 import bare_guest
 import msgspec
-from measured_cloud import MeasuredCloud, running_cloud, say_load, wishes
+from measured_cloud import MeasuredCloud, cpu_seconds, running_cloud, say_load, wishes
 from wire import Client
 
 _GIVE_UP_SECONDS = 180.0
@@ -29,13 +29,14 @@ _LOOK_AGAIN_SECONDS = 0.01
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds from POST (or, bare, from the start of the process) to each mark; ``own`` is the guest's own clock."""
+    """Seconds from POST to each mark; at the ready line: the guest's own clock, and what QEMU has used of a core."""
 
     process: float
     active: float
     ready: float
     told: float
     own: float
+    cpu: float
 
 
 def guest_process(server_id: str, since: int) -> int:
@@ -95,15 +96,18 @@ class Booting:
             return (await client.ask("GET", path)).status == 404
 
         seen = []
-        for test in (runs, active, ready, told):
+        for test in (runs, active, ready):
             seen.append(await _until(test))
             times.append(time.monotonic() - began)
+        cpu = cpu_seconds(seen[0])
+        await _until(told)
+        told_at = time.monotonic() - began
         model = bare_guest.model_of(seen[0])
         await client.ask("DELETE", path)
         await _until(gone)
-        process, active_at, ready_at, told_at = times
+        process, active_at, ready_at = times
         own = float(seen[2][1])
-        return Boot(process=process, active=active_at, ready=ready_at, told=told_at, own=own), model
+        return Boot(process=process, active=active_at, ready=ready_at, told=told_at, own=own, cpu=cpu), model
 
     def _console(self, server_id: str) -> str:
         """The file that QEMU writes: asking the API all the time would take the core from the guest."""
@@ -117,31 +121,33 @@ async def measure(cloud: MeasuredCloud, boots: int) -> None:
     booting = Booting(cloud, client, {"name": "boot", **await wishes(client)})
     print("each round: a server with a config drive, one with the metadata service, and the same QEMU bare", flush=True)
     _, model = await booting.boot(config_drive=True)  # the image is fetched now
-    drives, services, bares = list[Boot](), list[Boot](), list[Boot]()
+    drives, services, bares = list[Boot](), list[Boot](), list[bare_guest.Bare]()
     for number in range(1, boots + 1):
         drives.append((await booting.boot(config_drive=True))[0])
         services.append((await booting.boot(config_drive=False))[0])
-        seconds, own = await asyncio.to_thread(bare_guest.boot, model, cloud.folder, _GIVE_UP_SECONDS)
-        bares.append(Boot(process=0.0, active=0.0, ready=seconds, told=seconds, own=own))
-        ready = ", ".join(f"{kind[-1].ready:.2f} s" for kind in (drives, services, bares))
+        bares.append(await asyncio.to_thread(bare_guest.boot, model, cloud.folder, _GIVE_UP_SECONDS))
+        ready = ", ".join(f"{last.ready:.2f} s" for last in (drives[-1], services[-1], bares[-1]))
         print(f"  round {number}: ready after {ready}; load {os.getloadavg()[0]:.2f}", flush=True)
     client.close()
     _print("with a config drive", drives, bares)
     _print("with the metadata service", services, bares)
     print(f"bare, from the start of the process to its ready line: {_spread([boot.ready for boot in bares])}")
     print(f"  by the guest's own clock: {_spread([boot.own for boot in bares])}")
+    print(f"  used of a core until then: {_spread([boot.cpu for boot in bares])}")
     say_load()
 
 
-def _print(words: str, boots: Sequence[Boot], bares: Sequence[Boot]) -> None:
-    above = [boot.ready - bare.ready for boot, bare in zip(boots, bares, strict=True)]
+def _print(words: str, boots: Sequence[Boot], bares: Sequence[bare_guest.Bare]) -> None:
+    rounds = list(zip(boots, bares, strict=True))
     print(f"{len(boots)} servers {words}, one after the other:")
     print(f"  POST to the running QEMU process: {_spread([boot.process for boot in boots])}")
     print(f"  POST to ACTIVE: {_spread([boot.active for boot in boots])}")
     print(f"  POST to the ready line in the console's file: {_spread([boot.ready for boot in boots])}")
     print(f"  POST to the ready line through the API: {_spread([boot.told for boot in boots])}")
     print(f"  by the guest's own clock: {_spread([boot.own for boot in boots])}")
-    print(f"  above the bare guest of the same round: {_spread(above)}")
+    print(f"  QEMU's use of a core until then: {_spread([boot.cpu for boot in boots])}")
+    print(f"  above the bare guest of the same round: {_spread([boot.ready - bare.ready for boot, bare in rounds])}")
+    print(f"  above it in use of a core: {_spread([boot.cpu - bare.cpu for boot, bare in rounds])}")
 
 
 def _spread(seconds: Sequence[float]) -> str:

@@ -39,12 +39,14 @@ install_packages() {
 }
 
 say_what_to_type() {
-    local install="apt-get install -y --no-install-recommends $*"
+    local commands="apt-get update && apt-get install -y --no-install-recommends $*"
+    # Security groups stand on this module, which only root can load; see also `kilonova doctor`.
+    [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] || commands+=" && modprobe br_netfilter"
     say "This machine lacks what only root can install. Please type this line, and start this command again:"
     if command -v sudo >/dev/null; then
-        say "    sudo apt-get update && sudo $install"
+        say "    sudo sh -c '$commands'"
     else
-        say "    su - -c 'apt-get update && $install'"
+        say "    su - -c '$commands'"
     fi
 }
 

@@ -103,13 +103,27 @@ def _way_out() -> Requirement:
 def _kernel(root: bool) -> Iterator[Requirement]:
     """Try each kernel feature in a network namespace that ends with the try."""
     bridges = _attempt(root, "ip link add k0 type bridge && ip link add k1 type veth peer name k2")
-    yield _feature("bridge and veth", bridges, "modprobe bridge veth")
+    yield _feature("bridge and veth", bridges, "modprobe -a bridge veth")
     filtered = _attempt(root, "ip link add k0 type bridge && test -e /proc/sys/net/bridge/bridge-nf-call-iptables")
-    yield _feature("br_netfilter", filtered, "modprobe br_netfilter")
+    yield bridge_filter(filtered, loadable=root and filtered is not None and _loadable("br_netfilter"))
     for hook in ("ingress", "egress"):
         yield _feature(f"nftables netdev {hook}", _attempt_rules(root, _netdev(hook)), "a kernel of 5.16 or newer")
     yield _feature("nftables conntrack zones", _attempt_rules(root, _zones()), "modprobe nft_ct")
-    yield _feature("nftables masquerade", _attempt_rules(root, _masquerade()), "modprobe nft_masq nft_chain_nat")
+    yield _feature("nftables masquerade", _attempt_rules(root, _masquerade()), "modprobe -a nft_masq nft_chain_nat")
+
+
+def bridge_filter(words: str | None, *, loadable: bool) -> Requirement:
+    """The agent loads this module itself where it may, which is as root."""
+    if words is not None and loadable:
+        return Requirement(name="br_netfilter", met=True, detail="will be loaded for the first guest")
+    return _feature("br_netfilter", words, "modprobe br_netfilter")
+
+
+def _loadable(module: str) -> bool:
+    program = shutil.which("modprobe") or shutil.which("modprobe", path=_SYSTEM)
+    return (
+        program is not None and subprocess.run([program, "--dry-run", "--quiet", module], check=False).returncode == 0
+    )
 
 
 def _feature(name: str, words: str | None, mend: str) -> Requirement:

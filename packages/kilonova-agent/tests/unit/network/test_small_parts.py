@@ -6,6 +6,7 @@ from kilonova_agent.network.errors import HostUnfit
 from kilonova_agent.network.links import Route
 from kilonova_agent.network.null_network import NullNetwork
 from kilonova_agent.network.records import MAX_SLOT, Records, plan_network
+from kilonova_agent.network.requirements import bridge_filter
 from kilonova_messages.wishes import PortWiring, WiredSubnet
 
 
@@ -53,6 +54,19 @@ def test_uplinks_of_all_slots_lie_in_the_range_and_differ():
 def test_a_range_that_the_machine_already_routes_gets_no_direct_route():
     assert uplinks.reachable(["10.0.0.0/24", "fd00::/64"], [route("10.0.0.0/8")], uplink=9) == []
     assert uplinks.reachable(["10.0.0.0/24"], [route("10.0.0.0/24", out=9)], uplink=9) == ["10.0.0.0/24"]
+
+
+@pytest.mark.parametrize(
+    ("words", "loadable", "met", "mend"),
+    [
+        (None, False, True, ""),
+        ("status 1", True, True, ""),
+        ("status 1", False, False, "modprobe br_netfilter"),
+    ],
+)
+def test_a_module_that_the_agent_loads_itself_is_not_missing(words, loadable, met, mend):
+    found = bridge_filter(words, loadable=loadable)
+    assert (found.met, found.mend) == (met, mend)
 
 
 def test_records_survive_a_restart(tmp_path):
