@@ -44,16 +44,19 @@ async def read_json(request: falcon.asgi.Request, limit: int, content_types: Ite
 
 
 async def read_bytes(request: falcon.asgi.Request, limit: int) -> bytes:
-    too_large = TooLarge(f"Request is too large: the body may have {limit} bytes")
     if (request.content_length or 0) > limit:
-        raise too_large
+        raise _too_large(limit)
     parts, size = [], 0
     async for part in request.stream:
         size += len(part)
         if size > limit:
-            raise too_large
+            raise _too_large(limit)
         parts.append(part)
     return b"".join(parts)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"Request is too large: the body may have {limit} bytes")
 
 
 def to_type(value: Any, kind: type[T], asked: Version) -> T:

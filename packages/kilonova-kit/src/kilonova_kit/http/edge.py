@@ -67,6 +67,7 @@ class Edge:
         self.service, self._app, self._authenticator, self._policies = service, app, authenticator, policies
         self._public_url = public_url.rstrip("/")
         self._changes = sorted(service.changes, key=lambda change: change.version)
+        self._headers_of: dict[versioned.Version, dict[str, str]] = {}
         self.asgi = self._make_asgi()
 
     def _make_asgi(self) -> falcon.asgi.App[Any, Any]:
@@ -178,10 +179,20 @@ class Edge:
         spoken = self.service.microversions
         if spoken is None:
             return (0, 0)
-        response.set_headers(microversions.version_headers(spoken, spoken.minimum))
-        version = microversions.asked_version(spoken, request.get_header)
-        response.set_headers(microversions.version_headers(spoken, version))
+        version = spoken.minimum
+        try:
+            version = microversions.asked_version(spoken, request.get_header)
+        finally:  # a refused version is refused in the words of the first one
+            response.set_headers(self._version_headers(version))
         return version
+
+    def _version_headers(self, version: versioned.Version) -> dict[str, str]:
+        """Made once for each version."""
+        found = self._headers_of.get(version)
+        if found is None:
+            assert self.service.microversions is not None
+            found = self._headers_of[version] = microversions.version_headers(self.service.microversions, version)
+        return found
 
     def _operation(
         self, operations: Sequence[Operation] | None, request: falcon.asgi.Request, version: versioned.Version

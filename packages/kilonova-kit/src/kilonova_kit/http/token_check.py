@@ -1,11 +1,13 @@
 """The edge's way to find out whose token it has: the identity API's own answer, remembered for a short time.
 
 This is what keystonemiddleware does, against the same public call (``GET /v3/auth/tokens``), so a real Keystone serves
-as well. A revoked token is refused after at most ``remember_seconds``.
+as well. A revoked token is refused after at most ``remember_seconds``. Many requests with one token ask once: what is
+being asked already is waited for.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from typing import Any
@@ -24,17 +26,30 @@ class TokenCheck:
     def __init__(self, identity: ServiceClient, clock: Clock = system_clock, remember_seconds: float = 5.0) -> None:
         self._identity, self._clock, self._remember = identity, clock, remember_seconds
         self._seen: OrderedDict[bytes, tuple[float, Identity | None]] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Task[Identity | None]] = {}
 
     async def identify(self, token: str) -> Identity | None:
         key, now = hashlib.sha256(token.encode()).digest(), self._clock()
         until, identity = self._seen.get(key, (0.0, None))
         if now >= until:
-            identity = await self._ask(token)
-            self._seen[key] = (now + self._remember, identity)
-            self._seen.move_to_end(key)
-            if len(self._seen) > _MOST_REMEMBERED:
-                self._seen.popitem(last=False)
+            asking = self._asking.get(key)
+            if asking is None:
+                asking = self._asking[key] = asyncio.create_task(self._look(key, token))
+            identity = await asyncio.shield(asking)  # whoever gives up leaves the answer to the others
         return identity if identity is not None and identity.expires_at > now else None
+
+    async def _look(self, key: bytes, token: str) -> Identity | None:
+        """Ask, and remember the answer from the moment of the question."""
+        now = self._clock()
+        try:
+            identity = await self._ask(token)
+        finally:
+            del self._asking[key]
+        self._seen[key] = (now + self._remember, identity)
+        self._seen.move_to_end(key)
+        if len(self._seen) > _MOST_REMEMBERED:
+            self._seen.popitem(last=False)
+        return identity
 
     async def _ask(self, token: str) -> Identity | None:
         headers = {"X-Subject-Token": token, "OpenStack-Identity-Access-Rules": "1.0"}  # the edge keeps these rules
