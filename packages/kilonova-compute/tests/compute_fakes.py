@@ -6,6 +6,7 @@ test may stop the control plane right there: the effect has happened and nobody 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -198,6 +199,10 @@ class FakePlacement(FakeService):
             case "GET", ["claims"]:
                 owner = query.get("owner", [""])[0]
                 return answer(200, {"claims": [one for one in self.live() if owner in ("", one["owner"]["name"])]})
+            case "GET", ["claims", identifier] if identifier in self.claims:
+                return answer(200, self.claims[identifier])
+            case "GET", ["usage"]:
+                return answer(200, {"usage": self._usage(query["project_id"][0])})
             case "GET", ["providers"]:
                 return answer(200, {"providers": [self._provider(name) for name in self.hosts]})
             case "PUT", ["claims", identifier, "bind"]:
@@ -225,18 +230,20 @@ class FakePlacement(FakeService):
         return answer(200, {"claims": [self.claims[one] for one in body["claim_ids"]]})
 
     def _new(self, identifier: str, owner: Any, host: str, request: Any) -> dict[str, Any]:
-        amounts = [{"provider_id": f"id-{host}", "amounts": request["resources"]}]
+        amounts = [{"provider_id": f"id-{host}", "amounts": _asked_for(request)}]
         return {
             "claim_id": identifier, "host_id": f"id-{host}", "owner": owner, "state": "held", "host": host,
             "cell": self.hosts[host],
             "providers": amounts,
         }  # fmt: skip
 
+    def _usage(self, project: str) -> dict[str, int]:
+        owned = [claim for claim in self.live() if claim["owner"]["project_id"] == project]
+        return dict(sum((Counter(part["amounts"]) for claim in owned for part in claim["providers"]), Counter()))
+
     def _provider(self, name: str) -> dict[str, Any]:
-        identifier, used = f"id-{name}", dict[str, int]()
-        for claim in self.live():
-            for part in claim["providers"] if claim["host"] == name else ():
-                used = {key: used.get(key, 0) + amount for key, amount in part["amounts"].items()}
+        identifier, here = f"id-{name}", [claim for claim in self.live() if claim["host"] == name]
+        used = dict(sum((Counter(part["amounts"]) for claim in here for part in claim["providers"]), Counter()))
         return {
             "provider": {"provider_id": identifier, "name": name, "generation": 1, "root_id": identifier}, "used": used
         }  # fmt: skip
@@ -247,6 +254,20 @@ class FakePlacement(FakeService):
             return answer(404, {"errors": [{"detail": "no such claim", "code": "placement.undefined_code"}]})
         claim["state"] = "bound"
         return answer(200, claim)
+
+
+def _asked_for(request: Any) -> dict[str, int]:
+    """All amounts of a request: a host of these tests has no parts."""
+    amounts = Counter(request.get("resources", {}))
+    amounts.update({one["resource_class"]: one.get("count", 1) for one in request.get("devices", ())})
+    for bundle in request.get("bundles", ()):
+        amounts.update(bundle["resources"])
+    numa = request.get("numa", {})
+    for cell in numa.get("cells", ()):
+        memory = numa.get("memory_classes", ["MEMORY_MB"])[0]
+        cores = {"PCPU": cell.get("dedicated_cores", 0), "VCPU": cell.get("shared_cores", 0)}
+        amounts.update({**cores, memory: cell["memory_mb"]})
+    return {name: amount for name, amount in amounts.items() if amount}
 
 
 class FakeHosts:

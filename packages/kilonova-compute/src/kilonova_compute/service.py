@@ -27,11 +27,13 @@ from kilonova_compute.app.flavors import bootstrap_flavors
 from kilonova_compute.app.host_images import ImageTickets
 from kilonova_compute.cells.cells import Cell, Cells
 from kilonova_compute.cells.index import IndexCarrier
+from kilonova_compute.external.identity import IdentityLimits
 from kilonova_compute.external.image import ImageService
 from kilonova_compute.external.network import NetworkService
 from kilonova_compute.external.placement import PlacementService
 from kilonova_compute.model.aggregates import USUAL_ZONE
 from kilonova_compute.model.flavors_on_demand import OnDemand
+from kilonova_compute.model.requested_devices import DeviceAlias
 from kilonova_compute.reconcilers.advance_actions import advance_actions
 from kilonova_compute.reconcilers.host_reports import HostReports
 from kilonova_compute.reconcilers.loops import Loops, Reconciler
@@ -55,13 +57,17 @@ class ComputeSettings(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     page_limit: int = 1000
     flavors_on_demand: Mapping[str, OnDemand] = {}
+    device_aliases: Mapping[str, DeviceAlias] = {}
 
     def __repr__(self) -> str:
         return f"ComputeSettings(controller_id={self.controller_id!r}, cells={sorted(self.cells)})"
 
 
 class ComputeApp:
-    """Owns every part and its life. ``compute`` is what the API's handlers get."""
+    """Owns every part and its life. ``compute`` is what the API's handlers get.
+
+    ``limits`` is the identity service, where that keeps the limits of projects.
+    """
 
     def __init__(
         self,
@@ -72,12 +78,14 @@ class ComputeApp:
         image: ServiceClient,
         network: ServiceClient,
         placement: ServiceClient,
+        limits: ServiceClient | None = None,
         clock: Clock = system_clock,
     ) -> None:
         self._settings, self._bus, self._clock = settings, bus, clock
         self._admission = admission
         self._image, self._network = ImageService(image, clock), NetworkService(network, clock)
         self._placement = PlacementService(PlacementClient(placement))
+        self._limits = None if limits is None else IdentityLimits(limits)
         self._loops = Loops()
         self._wirings: Reconciler | None = None
         self._carriers: dict[str, IndexCarrier] = {}
@@ -123,11 +131,13 @@ class ComputeApp:
             image=self._image,
             clock=self._clock,
             limits=self._settings.limits,
+            identity_limits=self._limits,
             image_ticket=tickets.sign,
             check_ticket=tickets.check,
             admission=self._admission,
             page_limit=self._settings.page_limit,
             flavors_on_demand=self._settings.flavors_on_demand,
+            device_aliases=self._settings.device_aliases,
         )
 
     def _announce(self, cell: Cell) -> None:

@@ -50,11 +50,61 @@ async def test_devices_are_as_the_image_says(world: World) -> None:
     assert (await world.get("alice", f"/servers/{server_id}"))["server"]["config_drive"] == "True"
 
 
-async def test_what_cannot_be_honoured_is_a_400_and_nothing_is_claimed(world: World) -> None:
-    await specs(world, **{"hw:cpu_policy": "dedicated"})
+async def test_dedicated_cores_are_claimed_and_the_host_is_told_where_they_are(world: World) -> None:
+    flavor = await world.ask(
+        "admin", "POST", "/flavors", {"flavor": {"name": "own", "id": "own", "vcpus": 4, "ram": 512, "disk": 1}}
+    )
+    assert flavor.status == 200, flavor.body
+    own = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0-1", "hw:numa_nodes": "1", "hw:cpu_sockets": "2"}
+    await world.ask("admin", "POST", "/flavors/own/os-extra_specs", {"extra_specs": own}, "2.1")
+    asked = claims_asked_for(world)
+    server_id = await world.boot(flavorRef="own")
+    (request,) = asked
+    assert request["resources"] == {"DISK_GB": 1}
+    assert request["numa"]["cells"] == [{"memory_mb": 512, "dedicated_cores": 2, "shared_cores": 2}]
+    (wish,) = world.hosts.wishes(server_id)
+    (cell,) = wish.layout.cells
+    assert (cell.cpus, cell.memory_mib, cell.provider_id) == ((0, 1, 2, 3), 512, world.placement.live()[0]["host_id"])
+    assert wish.layout.dedicated_cpus == (0, 1)
+    assert msgspec.to_builtins(wish.layout.topology) == {"sockets": 2, "cores": 2, "threads": 1}
+    shown = (await world.client.request("GET", f"/native/v1/servers/{server_id}/request", token="watcher")).json()
+    assert shown["request"]["layout"]["cells"] == [{"cpus": [0, 1, 2, 3], "memory_mb": 512, "dedicated": [0, 1]}]
+
+
+async def test_devices_and_groups_are_claimed_and_the_host_is_told_of_what_it_gave(world: World) -> None:
+    await specs(world, **{"device:CUSTOM_GPU": "2", "resources1:CUSTOM_NIC": "1", "trait1:CUSTOM_FAST": "required"})
+    asked = claims_asked_for(world)
+    server_id = await world.boot()
+    (request,) = asked
+    assert request["devices"] == [{"resource_class": "CUSTOM_GPU", "count": 2}]
+    assert request["bundles"] == [
+        {"name": "1", "resources": {"CUSTOM_NIC": 1}, "required_traits": ["CUSTOM_FAST"]},
+    ]
+    (wish,) = world.hosts.wishes(server_id)
+    assert [(one.resource_class, one.count) for one in wish.devices] == [("CUSTOM_GPU", 2), ("CUSTOM_NIC", 1)]
+
+
+async def test_an_image_may_not_override_what_the_flavor_lays_out(world: World) -> None:
+    await specs(world, **{"hw:numa_nodes": "1"})
+    image = world.images.add(hw_numa_nodes="1")
+    wanted = {"name": "web", "imageRef": image, "flavorRef": "1"}
+    reply = await world.ask("alice", "POST", "/servers", {"server": wanted})
+    words = "Image property 'hw_numa_nodes' is not permitted to override NUMA configuration set against the flavor"
+    assert (reply.status, reply.json()["badRequest"]["message"]) == (400, words)
+
+
+async def test_an_unknown_alias_is_a_400(world: World) -> None:
+    await specs(world, **{"pci_passthrough:alias": "gpu:1"})
     wanted = {"name": "web", "imageRef": world.images.image_id, "flavorRef": "1"}
     reply = await world.ask("alice", "POST", "/servers", {"server": wanted})
-    words = "The extra spec hw:cpu_policy=dedicated cannot be honoured: no host dedicates its cores to guests."
+    assert (reply.status, reply.json()["badRequest"]["message"]) == (400, "PCI alias gpu is not defined")
+
+
+async def test_what_cannot_be_honoured_is_a_400_and_nothing_is_claimed(world: World) -> None:
+    await specs(world, **{"hw:cpu_realtime": "true"})
+    wanted = {"name": "web", "imageRef": world.images.image_id, "flavorRef": "1"}
+    reply = await world.ask("alice", "POST", "/servers", {"server": wanted})
+    words = "The extra spec hw:cpu_realtime=true cannot be honoured: no host runs guests in real time."
     assert (reply.status, reply.json()["badRequest"]["message"]) == (400, words)
     image = world.images.add(hw_firmware_type="uefi")
     reply = await world.ask("alice", "POST", "/servers", {"server": {**wanted, "imageRef": image, "flavorRef": "2"}})

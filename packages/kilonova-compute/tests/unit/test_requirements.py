@@ -2,9 +2,9 @@
 
 import pytest
 from kilonova_compute.app.extra_specs import _known
+from kilonova_compute.model.cannot_honour import CannotHonour
 from kilonova_compute.model.known_requirements import RULES, Fate, Source
 from kilonova_compute.model.requirements import (
-    CannotHonour,
     Requirements,
     amounts_of,
     requirements_of,
@@ -66,21 +66,10 @@ def test_harmless_image_properties_pass(properties: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("specs", "properties", "words"),
     [
-        (
-            {"hw:cpu_policy": "dedicated"},
-            {},
-            "extra spec hw:cpu_policy=dedicated cannot be honoured: no host dedicates",
-        ),
-        ({"hw:numa_nodes": "1"}, {}, "not laid out on NUMA nodes"),
-        ({"hw:numa_mem.0": "512"}, {}, "not laid out on NUMA nodes"),
-        ({"hw:mem_page_size": "large"}, {}, "ordinary pages"),
-        ({"pci_passthrough:alias": "a1:2"}, {}, "no devices"),
         ({"quota:disk_read_bytes_sec": "10"}, {}, "no host limits"),
-        ({"accel:device_profile": "x"}, {}, "no devices"),
+        ({"accel:device_profile": "x"}, {}, "no service for accelerators"),
+        ({"hw:cpu_realtime": "true"}, {}, "in real time"),
         ({"capabilities:hypervisor_type": "x"}, {}, "use trait:"),
-        ({"resources1:VCPU": "2"}, {}, "not asked for in groups"),
-        ({"trait_a:CUSTOM_X": "required"}, {}, "not asked for in groups"),
-        ({"resources:PCPU": "2"}, {}, "guests get VCPU"),
         ({"resources:VGPU": "1"}, {}, "guests get VCPU"),
         ({"resources:VCPU": "-1"}, {}, "no whole number"),
         ({"trait:CUSTOM_A": "perhaps"}, {}, "'required' or 'forbidden'"),
@@ -89,7 +78,6 @@ def test_harmless_image_properties_pass(properties: dict[str, str]) -> None:
         ({}, {"hw_disk_bus": "sata"}, "it may be virtio, scsi, ide"),
         ({}, {"hw_firmware_type": "uefi"}, "boot with a BIOS"),
         ({}, {"os_secure_boot": "required"}, "boot with a BIOS"),
-        ({}, {"hw_cpu_policy": "dedicated"}, "image property hw_cpu_policy=dedicated"),
         ({}, {"architecture": "sparc"}, "it may be x86_64"),
         ({}, {"hw_machine_type": "pcx"}, "it may be pc, q35"),
     ],

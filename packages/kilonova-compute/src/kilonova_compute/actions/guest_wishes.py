@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from kilonova_messages.wishes import GuestMetadata, GuestWish, ImageSource, PortWiring, WishedDisk
 
+from kilonova_compute.actions.guest_layouts import layout_and_devices
 from kilonova_compute.actions.steps import Context, StepFailed
 from kilonova_compute.external.network import Port
 from kilonova_compute.model.servers import ImageSnapshot, Server
@@ -25,6 +26,7 @@ async def wish_for(context: Context, known_ports: Sequence[Port] | None = None) 
     found = await network.ports_of(server) if known_ports is None else known_ports
     ports = await network.wirings(found, server.hostname)
     flavor, properties = server.flavor, server.image.properties if server.image else {}
+    layout, devices = await layout_and_devices(context)
     return GuestWish(
         guest_id=server.id,
         name=server.name,
@@ -36,6 +38,8 @@ async def wish_for(context: Context, known_ports: Sequence[Port] | None = None) 
         config_drive=server.config_drive,
         nic_model=properties.get("hw_vif_model", "virtio").lower(),
         machine=properties.get("hw_machine_type", "").lower(),
+        layout=layout,
+        devices=devices,
         properties={**flavor.extra_specs, **properties},
     )
 

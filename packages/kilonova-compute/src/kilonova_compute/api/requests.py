@@ -13,6 +13,7 @@ from kilonova_kit.http.policy import Policy, reader
 from msgspec import UNSET
 
 from kilonova_compute.api import policies
+from kilonova_compute.api.create_servers import read_hints
 from kilonova_compute.api.types.requests import ExplainAnswer, ExplainQuestion, RequestAnswer, RequestView
 from kilonova_compute.api.types.values import check_uuid
 from kilonova_compute.app import requests as app
@@ -32,12 +33,22 @@ async def explain(call: Call[Compute, ExplainQuestion, NoQuery]) -> ExplainAnswe
 
 async def _asked(call: Call[Compute, ExplainQuestion, NoQuery]) -> ServerRequest:
     question = call.body
-    if (question.server is UNSET) is (question.flavor is UNSET):
-        raise BadRequest("Say either 'flavor' or 'server'.")
+    ways = (question.flavor, question.server, question.request_id, question.request)
+    if len([way for way in ways if way is not UNSET]) != 1:
+        raise BadRequest("Say either 'flavor', 'server', 'request_id' or 'request'.")
+    besides = (question.image, question.zone, question.host, question.hints)
+    if question.flavor is UNSET and any(one is not UNSET for one in besides):
+        raise BadRequest("Only with 'flavor' there are 'image', 'zone', 'host' and 'hints': a request has its own.")
     if question.server is not UNSET:
-        if (question.image, question.zone, question.host) != (UNSET, UNSET, UNSET):
-            raise BadRequest("With 'server' its own request is explained: leave out 'image', 'zone' and 'host'.")
         return await app.find(call.app, call.identity, question.server)
+    if question.request_id is not UNSET:
+        return await app.find_by_id(call.app, call.identity, question.request_id)
+    if question.request is not UNSET:
+        return await app.given(call.app, call.identity, question.request)
+    return await _wished(call, question)
+
+
+async def _wished(call: Call[Compute, ExplainQuestion, NoQuery], question: ExplainQuestion) -> ServerRequest:
     if question.host is not UNSET:
         call.enforce(policies.REQUESTED_DESTINATION)
     try:
@@ -48,6 +59,7 @@ async def _asked(call: Call[Compute, ExplainQuestion, NoQuery]) -> ServerRequest
             image_id=check_uuid("image", question.image) if question.image is not UNSET else None,
             zone=question.zone or "",
             host=question.host or "",
+            hints=read_hints(question.hints),
         )
     except NotFound as error:
         raise BadRequest(error.message) from error
@@ -61,6 +73,10 @@ def _view(call: Call[Compute, Any, Any], request: ServerRequest) -> RequestView:
         user_id=shown.user_id,
         flavor=shown.flavor,
         resources=shown.resources,
+        layout=shown.layout,
+        devices=shown.devices,
+        bundles=shown.bundles,
+        bundles_apart=shown.bundles_apart,
         required_traits=shown.required_traits,
         forbidden_traits=shown.forbidden_traits,
         preferred_traits=shown.preferred_traits,

@@ -12,12 +12,14 @@ from kilonova_compute.actions.engine import Engine
 from kilonova_compute.agents.requests import HostLink
 from kilonova_compute.cells.cells import Cell, Cells
 from kilonova_compute.cells.index import IndexCarrier
+from kilonova_compute.external.identity import IdentityLimits
 from kilonova_compute.external.image import ImageService
 from kilonova_compute.external.network import NetworkService
 from kilonova_compute.external.placement import PlacementService
 from kilonova_compute.model.aggregate_rules import AggregateView
 from kilonova_compute.model.flavors_on_demand import OnDemandBounds
 from kilonova_compute.model.hosts import Host
+from kilonova_compute.model.requested_devices import Aliases
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,9 @@ class Compute:
     #: The longest page of any list.
     page_limit: int = 1000
     flavors_on_demand: OnDemandBounds = field(default_factory=dict)
+    device_aliases: Aliases = field(default_factory=dict)
+    #: Who keeps the limits of projects, where it is not us.
+    identity_limits: IdentityLimits | None = None
     #: Hosts as they were last heard, by id: the live view, kept by the reconciler of hosts.
     hosts: dict[str, Host] = field(default_factory=dict)
     #: Aggregates as they were last seen.

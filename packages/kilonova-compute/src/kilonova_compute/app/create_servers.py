@@ -20,7 +20,7 @@ from kilonova_kit.ids import is_uuid_like, new_uuid
 
 from kilonova_compute.actions.create_server import claim_id_of
 from kilonova_compute.actions.open_journal import HOLD_SECONDS
-from kilonova_compute.app import hints, presets, quotas, server_groups
+from kilonova_compute.app import hints, presets, quotas, server_groups, unified_limits
 from kilonova_compute.app import servers as app
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.cells.cells import CELL0
@@ -71,10 +71,11 @@ class CreateWish(msgspec.Struct, frozen=True, kw_only=True):
     trusted_certs: tuple[str, ...] | None = None
 
 
-def check_metadata_count(metadata: Mapping[str, str], most: int) -> None:
+def check_metadata_count(compute: Compute, project_id: str, metadata: Mapping[str, str], most: int) -> None:
     """Raise QuotaExceeded for more items than a server may have."""
     if 0 <= most < len(metadata):
-        raise QuotaExceeded(f"Maximum number of metadata items exceeds {most}")
+        words = f"Maximum number of metadata items exceeds {most}"
+        raise quotas.refusal(compute, project_id, "metadata_items", most, 0, len(metadata), words)
 
 
 async def create(compute: Compute, identity: Identity, wish: CreateWish, request_id: str) -> list[Server]:
@@ -84,10 +85,11 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
         raise Forbidden("A server needs a project: use a token with a project scope.")
     _check_zone(compute, wish)
     if wish.metadata:
-        check_metadata_count(wish.metadata, (await quotas.limits_of(compute, project_id)).metadata_items)
+        most = (await quotas.limits_of(compute, project_id)).metadata_items
+        check_metadata_count(compute, project_id, wish.metadata, most)
     wish = msgspec.structs.replace(wish, count_max=await _most_that_fit(compute, identity, wish, project_id))
     image = await checked_image(compute, identity, wish)
-    needs = presets.needs_of(wish.flavor, image)
+    needs = presets.needs_of(wish.flavor, image, compute.device_aliases)
     preset = presets.isolated(compute, project_id, presets.preset_of(wish.flavor, image, needs), image)
     if wish.forced:
         preset = presets.forced(compute, preset, wish.host or wish.node or "")
@@ -99,8 +101,9 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     if needs.config_drive:
         wish = msgspec.structs.replace(wish, config_drive=True, config_drive_text="True")
     servers = _servers(compute, identity, wish, image, project_id)
-    requests = {server.id: _request(server, preset, wish) for server in servers}
-    await compute.cells.database.write(lambda tx: _write_down(tx, compute, list(requests.values())))
+    requests = {server.id: _request(server, preset, wish, request_id) for server in servers}
+    members = await server_groups.most_members(compute, preset.group) if preset.group else -1
+    await compute.cells.database.write(lambda tx: _write_down(tx, compute, list(requests.values()), members))
     try:
         places = await compute.placement.claim({claim_id_of(one, 1): asked for one, asked in requests.items()})
     except Refused as refused:
@@ -124,6 +127,9 @@ def _check_zone(compute: Compute, wish: CreateWish) -> None:
 async def _most_that_fit(compute: Compute, identity: Identity, wish: CreateWish, project_id: str) -> int:
     """As many as the project's quota has room for; at least the least that was asked for, else QuotaExceeded."""
     least, most, flavor = wish.count_min, wish.count_max, wish.flavor
+    if (keeper := compute.identity_limits) is not None:
+        asked = presets.amounts_of_flavor(compute, flavor)
+        return await unified_limits.most_that_fit(compute, keeper, project_id, asked, least, most)
     check = partial(app.check_room, compute, project_id, user_id=identity.user_id, vcpus=flavor.vcpus, ram=flavor.ram)
     if least == most:
         await check(count=most)
@@ -304,7 +310,7 @@ def hostname_of(name: str, server_id: str) -> str:
     return kept or f"Server-{server_id}"
 
 
-def _request(server: Server, preset: ServerRequest, wish: CreateWish) -> ServerRequest:
+def _request(server: Server, preset: ServerRequest, wish: CreateWish, request_id: str) -> ServerRequest:
     return msgspec.structs.replace(
         preset,
         server_id=server.id,
@@ -312,6 +318,7 @@ def _request(server: Server, preset: ServerRequest, wish: CreateWish) -> ServerR
         user_id=server.user_id,
         zone="" if wish.forced else wish.availability_zone or "",
         host=server.wanted_host or "",
+        request_id=request_id,
     )
 
 
@@ -326,12 +333,12 @@ def _in_cell(server: Server, place: ClaimedPlace) -> Server:
 # --- writing
 
 
-def _write_down(tx: Connection, compute: Compute, requests: Sequence[ServerRequest]) -> None:
+def _write_down(tx: Connection, compute: Compute, requests: Sequence[ServerRequest], most_members: int) -> None:
     """The requests, and with them the membership in their group. Raises QuotaExceeded."""
     request_store.add(tx, requests, compute.clock())
     if (group := requests[0].group) is not None:
         ids = [request.server_id for request in requests]
-        server_groups.join(tx, compute, group.group_id, requests[0].user_id, ids)
+        server_groups.join(tx, compute, group.group_id, most_members, requests[0].user_id, ids)
 
 
 async def _write(

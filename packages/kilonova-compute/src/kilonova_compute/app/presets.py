@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 from kilonova_kit.errors import BadRequest
 
 from kilonova_compute.app import hints
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.aggregate_rules import NO_RULES, host_rules
+from kilonova_compute.model.cannot_honour import CannotHonour
+from kilonova_compute.model.requested_devices import Aliases
 from kilonova_compute.model.requests import ServerRequest
-from kilonova_compute.model.requirements import CannotHonour, Requirements, amounts_of, requirements_of
+from kilonova_compute.model.requirements import Requirements, Sized, amounts_of, requirements_of
 from kilonova_compute.model.servers import FlavorSnapshot, ImageSnapshot
 
 
-def needs_of(flavor: FlavorSnapshot, image: ImageSnapshot | None) -> Requirements:
+def needs_of(flavor: FlavorSnapshot, image: ImageSnapshot | None, aliases: Aliases) -> Requirements:
     """What the extra specs and the image ask for. Raises BadRequest for what cannot be honoured."""
+    sized = Sized(vcpus=flavor.vcpus, ram=flavor.ram, aliases=aliases)
     try:
-        return requirements_of(flavor.extra_specs, image.properties if image else {})
+        return requirements_of(flavor.extra_specs, image.properties if image else {}, sized)
     except CannotHonour as error:
         raise BadRequest(str(error)) from error
 
@@ -25,11 +30,17 @@ def preset_of(flavor: FlavorSnapshot, image: ImageSnapshot | None, needs: Requir
     """What any server of this flavor and image asks for, wherever."""
     disk = flavor.disk + flavor.ephemeral + -(-flavor.swap // 1024)
     own = {"VCPU": flavor.vcpus, "MEMORY_MB": flavor.ram, "DISK_GB": disk}
+    if needs.layout and needs.layout.cells:
+        own = {"DISK_GB": disk}
     return ServerRequest(
         server_id="",
         project_id="",
         user_id="",
         resources=amounts_of(own, needs.resources),
+        layout=needs.layout,
+        devices=needs.devices,
+        bundles=needs.bundles,
+        bundles_apart=needs.bundles_apart,
         flavor=flavor.name,
         required_traits=needs.required_traits,
         forbidden_traits=needs.forbidden_traits,
@@ -64,3 +75,18 @@ def with_hints(preset: ServerRequest, asked: hints.Asked) -> ServerRequest:
     parts = msgspec.structs.asdict(asked)
     preferred = {*preset.preferred_traits, *asked.preferred_traits}
     return msgspec.structs.replace(preset, **{**parts, "preferred_traits": tuple(sorted(preferred))})
+
+
+def amounts_of_flavor(compute: Compute, flavor: FlavorSnapshot) -> dict[str, int]:
+    """Everything that a server of this flavor claims, wherever on its host it comes from."""
+    asked = preset_of(flavor, None, needs_of(flavor, None, compute.device_aliases))
+    found = Counter(asked.resources)
+    for devices in asked.devices:
+        found[devices.resource_class] += devices.count
+    for bundle in asked.bundles:
+        found.update(bundle.resources)
+    if (layout := asked.layout) is not None:
+        for number, cell in enumerate(layout.cells):
+            cores = {"PCPU": layout.dedicated_of(number), "VCPU": len(cell.cpus) - len(cell.dedicated)}
+            found.update({**cores, "MEMORY_MB": cell.memory_mb})
+    return {name: amount for name, amount in found.items() if amount}

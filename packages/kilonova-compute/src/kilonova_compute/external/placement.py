@@ -14,15 +14,30 @@ from kilonova_driver.types.inventory import Inventory as HostInventory
 from kilonova_kit.errors import Conflict, KilonovaError, NotFound
 from kilonova_placement.client import PlacementClient
 from kilonova_placement.model.attributes import Said
-from kilonova_placement.model.claims import Claim, Owner
+from kilonova_placement.model.claims import Claim, ClaimState, Owner
 from kilonova_placement.model.explanations import Refused as RefusedByPlacement
-from kilonova_placement.model.providers import Inventory, ProviderChange, ProviderReport
-from kilonova_placement.model.requests import GroupWish, ImageNeeds, LabelTerm, Place, Request
+from kilonova_placement.model.providers import ProviderChange, ProviderReport
+from kilonova_placement.model.requests import (
+    Bundle,
+    DeviceWish,
+    GroupWish,
+    ImageNeeds,
+    LabelTerm,
+    NumaCell,
+    NumaPolicy,
+    NumaWish,
+    Place,
+    Request,
+    ThreadPolicy,
+)
 
+from kilonova_compute.external.host_trees import enter_parts, inventories_of, remove_tree
 from kilonova_compute.model.aggregate_rules import HostRules
 from kilonova_compute.model.explanations import Explanation
 from kilonova_compute.model.hosts import Host
-from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
+from kilonova_compute.model.layouts import RequestedLayout
+from kilonova_compute.model.requested_devices import RequestedBundle, RequestedDevices
+from kilonova_compute.model.requests import ClaimedPart, ClaimedPlace, ServerRequest
 
 _KIND = "server:"
 
@@ -65,6 +80,13 @@ class PlacementService:
     async def release(self, claim_id: str) -> None:
         await self._client.release(claim_id)
 
+    async def parts_of(self, claim_id: str) -> tuple[ClaimedPart, ...]:
+        """What a live claim holds of which provider of its host. Raises NotFound, Unavailable."""
+        claim = await self._client.get(claim_id)
+        if claim.state is ClaimState.RELEASED:
+            raise NotFound(f"The claim {claim_id} was released.")
+        return tuple(ClaimedPart(provider_id=part.provider_id, amounts=part.amounts) for part in claim.providers)
+
     async def release_all_of(self, server_id: str) -> None:
         """Release every claim of a server."""
         async for claim in self._client.claims(_KIND + server_id):
@@ -87,30 +109,19 @@ class PlacementService:
     async def report_host(
         self, host: Host, inventory: HostInventory, aggregates: tuple[str, ...], rules: HostRules
     ) -> None:
-        """Enter what a host has to give, and what operators say of it."""
-        pools = {
-            pool.resource_class: Inventory(
-                total=pool.total,
-                reserved=min(pool.reserved, pool.total),
-                min_unit=pool.min_unit,
-                max_unit=pool.max_unit,
-                step_size=pool.step_size,
-                allocation_ratio=pool.allocation_ratio,
-            )
-            for pool in inventory.pools
-        }
-        devices = {device.resource_class: Inventory(total=device.count) for device in inventory.devices}
+        """Enter what a host has to give, part by part, and what operators say of it."""
         report = ProviderReport(
             name=host.name,
             cell=host.cell,
             zone=host.zone,
-            inventories={**pools, **devices},
+            inventories=inventories_of(inventory.pools, inventory.devices),
             traits=inventory.traits,
             disabled=(host.disabled_reason or "disabled by an operator") if host.disabled else "",
             aggregates=aggregates,
             attributes=_said(host, rules),
         )
         await self._client.put_provider(host.id, report)
+        await enter_parts(self._client, host.id, report, inventory)
 
     async def set_down(self, host_id: str, reason: str) -> None:
         """Say why a host takes no new claims; an empty reason means that it does."""
@@ -129,13 +140,17 @@ class PlacementService:
         with contextlib.suppress(NotFound):
             await self._client.change_provider(host.id, change)
 
+    async def claimed_by(self, project_id: str) -> dict[str, int]:
+        """What all claims of a project hold, per resource class."""
+        return await self._client.usage(project_id)
+
     async def used(self) -> dict[str, dict[str, int]]:
         """What is claimed of each host, per resource class, by host id."""
         return {use.provider.provider_id: use.used for use in await self._client.providers()}
 
     async def remove_host(self, host_id: str) -> None:
-        """Forget a host. Raises Conflict while there are claims on it."""
-        await self._client.delete_provider(host_id)
+        """Forget a host with its parts. Raises Conflict while there are claims on it."""
+        await remove_tree(self._client, host_id)
 
 
 def _said(host: Host, rules: HostRules) -> Said:
@@ -158,6 +173,11 @@ def _owner(request: ServerRequest) -> Owner:
 def _request(asked: ServerRequest) -> Request:
     return Request(
         resources=asked.resources,
+        devices=tuple(map(_device, asked.devices)),
+        numa=_cells(asked.layout),
+        thread_policy=ThreadPolicy(asked.layout.thread_policy if asked.layout else ""),
+        bundles=tuple(map(_bundle, asked.bundles)),
+        bundles_apart=asked.bundles_apart,
         required_traits=asked.required_traits,
         forbidden_traits=asked.forbidden_traits,
         preferred_traits=asked.preferred_traits,
@@ -166,6 +186,39 @@ def _request(asked: ServerRequest) -> Request:
         image=ImageNeeds(image_id=asked.image_id, traits=asked.image_traits),
         priority=asked.priority,
     )
+
+
+def _device(asked: RequestedDevices) -> DeviceWish:
+    return DeviceWish(
+        resource_class=asked.resource_class,
+        count=asked.count,
+        required_traits=asked.required_traits,
+        near=NumaPolicy(asked.near),
+    )
+
+
+def _bundle(asked: RequestedBundle) -> Bundle:
+    return Bundle(
+        name=asked.name,
+        resources=asked.resources,
+        required_traits=asked.required_traits,
+        forbidden_traits=asked.forbidden_traits,
+    )
+
+
+def _cells(layout: RequestedLayout | None) -> NumaWish | None:
+    """What the layout claims; how the guest is told of it (topology, which vCPU is where) is not placement's."""
+    if layout is None or not layout.cells:
+        return None
+    cells = [
+        NumaCell(
+            memory_mb=cell.memory_mb,
+            dedicated_cores=layout.dedicated_of(number),
+            shared_cores=len(cell.cpus) - len(cell.dedicated),
+        )
+        for number, cell in enumerate(layout.cells)
+    ]
+    return NumaWish(cells=tuple(cells), memory_classes=layout.memory_classes)
 
 
 def _wanted_place(asked: ServerRequest) -> Place:

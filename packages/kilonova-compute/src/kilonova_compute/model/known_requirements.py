@@ -44,28 +44,19 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _NO = ("false",)
-_TOPOLOGY = "guests see one socket per vCPU"
-_NUMA = "guests are not laid out on NUMA nodes"
-_PINNING = "no host dedicates its cores to guests"
+_TOPOLOGY = "the sockets, cores and threads that the guest sees"
+_MOST_TOPOLOGY = "bounds the sockets, cores and threads that the guest sees"
+_REALTIME = "no host runs guests in real time"
 _RATES = "no host limits or guarantees rates"
-_DEVICES = "hosts hand no devices to guests"
+_ACCELERATORS = "there is no service for accelerators"
 _DISPLAY = "servers have no graphical console"
 _XEN = "it concerns hypervisors that no driver is for"
 
 #: Named ``hw:NAME`` in flavors and ``hw_NAME`` in images: (name, why, values that pass). All else is refused.
 _HARDWARE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("boot_menu", "guests boot without a menu", _NO),
-    ("cpu_cores", _TOPOLOGY, ()),
-    ("cpu_max_cores", _TOPOLOGY, ()),
-    ("cpu_max_sockets", _TOPOLOGY, ()),
-    ("cpu_max_threads", _TOPOLOGY, ("1",)),
-    ("cpu_policy", _PINNING, ("shared",)),
-    ("cpu_realtime", _PINNING, _NO),
-    ("cpu_realtime_mask", _PINNING, ()),
-    ("cpu_sockets", _TOPOLOGY, ()),
-    ("cpu_thread_policy", _PINNING, ("prefer",)),
-    ("cpu_threads", _TOPOLOGY, ("1",)),
-    ("emulator_threads_policy", _PINNING, ("share",)),
+    ("cpu_realtime", _REALTIME, _NO),
+    ("cpu_realtime_mask", _REALTIME, ()),
     ("ephemeral_encryption", "local disks are not encrypted", _NO),
     ("ephemeral_encryption_format", "local disks are not encrypted", ()),
     ("hide_hypervisor_id", "guests may see what they run on", _NO),
@@ -74,9 +65,6 @@ _HARDWARE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("maxphysaddr_mode", "guests have the processor's own address width", ()),
     ("mem_encryption", "the memory of guests is not encrypted", _NO),
     ("mem_encryption_model", "the memory of guests is not encrypted", ()),
-    ("mem_page_size", "guests have ordinary pages", ("small", "any")),
-    ("numa_nodes", _NUMA, ()),
-    ("pci_numa_affinity_policy", _DEVICES, ("legacy", "preferred")),
     ("pmu", "guests have the driver's own choice of a performance monitor", ()),
     ("redirected_usb_ports", "guests have no USB", ("0",)),
     ("serial_port_count", "guests have one serial port", ("1",)),
@@ -91,25 +79,38 @@ _HARDWARE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("watchdog_action", "guests have no watchdog", ("disabled", "none")),
 )
 
+#: Named likewise, and honoured: (name, how). Both may say it where one does not override the other, as in nova.
+_HONOURED_HARDWARE = (
+    ("cpu_cores", _TOPOLOGY),
+    ("cpu_max_cores", _MOST_TOPOLOGY),
+    ("cpu_max_sockets", _MOST_TOPOLOGY),
+    ("cpu_max_threads", _MOST_TOPOLOGY),
+    ("cpu_policy", "dedicated, mixed: vCPUs with a core of their own (PCPU); shared: none"),
+    ("cpu_sockets", _TOPOLOGY),
+    ("cpu_thread_policy", "of dedicated cores: only hosts with hyper-threading (require), or without it (isolate)"),
+    ("cpu_threads", _TOPOLOGY),
+    (
+        "mem_page_size",
+        "large, any, or a size: huge pages of a node, claimed instead of ordinary memory; small: ordinary",
+    ),
+    ("numa_cpus.<N>", "the vCPUs of a NUMA node of the guest"),
+    ("numa_mem.<N>", "the memory of a NUMA node of the guest, in MB"),
+    ("numa_nodes", "so many NUMA nodes of the guest, each on a node of the host of its own"),
+    ("pci_numa_affinity_policy", "how near devices must be to the NUMA nodes that the guest is on"),
+)
+
 _REFUSED_SPECS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("accel:device_profile", _DEVICES, ()),
+    ("accel:device_profile", _ACCELERATORS, ()),
     ("capabilities:<key>", "hosts are told apart by traits: use trait:…=required", ()),
     ("hide_hypervisor_id", "guests may see what they run on", _NO),
-    ("hw:cpu_dedicated_mask", _PINNING, ()),
-    ("hw:numa_cpus.<N>", _NUMA, ()),
-    ("hw:numa_mem.<N>", _NUMA, ()),
     ("hw:pmem", "hosts have no persistent memory to give", ()),
     ("hw_rng:rate_bytes", _RATES, ()),
     ("hw_rng:rate_period", _RATES, ()),
     ("os:secure_boot", "guests boot with a BIOS", ("disabled",)),
-    ("pci_passthrough:alias", _DEVICES, ()),
     ("quota:<what>", _RATES, ()),
-    ("resources<group>:<CLASS>", "amounts are not asked for in groups: use resources:CLASS=N", ()),
-    ("trait<group>:<TRAIT>", "traits are not asked for in groups: use trait:TRAIT=required", ()),
 )
 
 _HARMLESS_SPECS = (
-    ("group_policy", "there are no groups to keep apart"),
     ("hw_rng:allowed", "every guest has a random number generator"),
     ("hw_video:ram_max_mb", "it bounds what images may ask for, and " + _DISPLAY),
     ("vmware:<key>", _XEN),
@@ -118,8 +119,19 @@ _HARMLESS_SPECS = (
 _HONOURED_SPECS = (
     (
         "resources:<CLASS>",
-        "claimed instead of the flavor's own amount; 0 claims nothing. VCPU, MEMORY_MB, DISK_GB, CUSTOM_…",
+        "claimed instead of the flavor's own amount; 0 claims nothing. VCPU, MEMORY_MB, DISK_GB, CUSTOM_…; PCPU: "
+        "dedicated cores, one for each vCPU",
     ),
+    (
+        "device:<CLASS or alias>",
+        "so many devices of a class CUSTOM_…, or of an operator's alias, wherever they are in a host",
+    ),
+    ("group_policy", "isolate: each granular group from a provider of its own; none: they may share"),
+    ("hw:cpu_dedicated_mask", "with cpu_policy=mixed: the vCPUs with a core of their own"),
+    ("hw:emulator_threads_policy", "isolate: one more dedicated core for what is not a vCPU; share: the shared cores"),
+    ("pci_passthrough:alias", "devices of operators' aliases (device_aliases in kilonova.toml), handed to the guest"),
+    ("resources<group>:<CLASS>", "a granular group: all of it from one provider. VCPU, MEMORY_MB, DISK_GB, CUSTOM_…"),
+    ("trait<group>:<TRAIT>", "of a granular group: its provider must have the trait, or must not"),
     ("aggregate_instance_extra_specs:<key>", "only hosts whose aggregates have the key with such a value"),
     ("kilonova:preferred_traits", "hosts with more of these traits, with commas between them, are better"),
     ("trait:<TRAIT>", "required: only hosts with the trait; forbidden: only hosts without it"),
@@ -132,8 +144,6 @@ _REFUSED_PROPERTIES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("hw_firmware_stateless", "guests boot with a BIOS", _NO),
     ("hw_firmware_type", "guests boot with a BIOS", ("bios",)),
     ("hw_ipxe_boot", "guests do not boot from the network", _NO),
-    ("hw_numa_cpus.<N>", _NUMA, ()),
-    ("hw_numa_mem.<N>", _NUMA, ()),
     ("hw_rng_model", "the random number generator is virtio", ("virtio",)),
     ("hw_scsi_model", "a SCSI controller is virtio-scsi", ("virtio-scsi",)),
     ("hw_vm_mode", "guests are fully virtualised", ("hvm",)),
@@ -208,6 +218,9 @@ def _rules() -> Iterator[Rule]:
         yield Rule(source=flavor, name=name, fate=honoured, why=why)
     for name, why, passes in _HONOURED_PROPERTIES:
         yield Rule(source=image, name=name, fate=honoured, why=why, passes=passes)
+    for name, why in _HONOURED_HARDWARE:
+        yield Rule(source=flavor, name=f"hw:{name}", fate=honoured, why=why)
+        yield Rule(source=image, name=f"hw_{name}", fate=honoured, why=why)
     for name, why, passes in _HARDWARE:
         yield Rule(source=flavor, name=f"hw:{name}", fate=refused, why=why, passes=passes)
         yield Rule(source=image, name=f"hw_{name}", fate=refused, why=why, passes=passes)

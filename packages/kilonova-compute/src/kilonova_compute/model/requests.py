@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import msgspec
 
+from kilonova_compute.model.layouts import RequestedLayout
+from kilonova_compute.model.requested_devices import RequestedBundle, RequestedDevices
+
 
 class RequestedGroup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The server group that the server is a member of, as it was when it was asked for."""
@@ -29,17 +32,26 @@ class RequestedLabel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     or_absent: bool = False
 
 
+#: 1: amounts, traits, place, group. 2: layout, devices, bundles; amounts of cells are no longer among the resources.
+REQUEST_VERSION = 2
+
+
 class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one server asks of placement. Memory in MiB, disk in GiB; hosts and zones by name.
 
     ``hosts``: one of these, where it is not None. ``network``: the host's address is in it. ``carries``: marks by which
-    hosts that are only for some may be taken.
+    hosts that are only for some may be taken. ``resources`` are divisible; the cores and the memory of the ``layout``'s
+    cells are not among them. ``bundles_apart``: each bundle from a provider of its own.
     """
 
     server_id: str
     project_id: str
     user_id: str
     resources: dict[str, int]
+    layout: RequestedLayout | None = None
+    devices: tuple[RequestedDevices, ...] = ()
+    bundles: tuple[RequestedBundle, ...] = ()
+    bundles_apart: bool = False
     flavor: str = ""
     required_traits: tuple[str, ...] = ()
     forbidden_traits: tuple[str, ...] = ()
@@ -56,7 +68,8 @@ class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     carries: tuple[str, ...] = ()
     group: RequestedGroup | None = None
     priority: int = 0
-    version: int = 1
+    request_id: str = ""  # of the API call that asked for the server
+    version: int = REQUEST_VERSION
 
 
 class ClaimedPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,3 +79,10 @@ class ClaimedPlace(msgspec.Struct, frozen=True, kw_only=True):
     host_id: str
     host: str
     cell: str
+
+
+class ClaimedPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What a claim holds of one provider: the host itself (``provider_id`` is the host's), or a part of it."""
+
+    provider_id: str
+    amounts: dict[str, int]

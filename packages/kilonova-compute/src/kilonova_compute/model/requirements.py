@@ -11,20 +11,32 @@ from functools import cache
 
 import msgspec
 
+from kilonova_compute.model.cannot_honour import CannotHonour
 from kilonova_compute.model.known_requirements import RULES, Fate, Rule, Source
 from kilonova_compute.model.label_terms import label_of
+from kilonova_compute.model.layouts import RequestedLayout
+from kilonova_compute.model.layouts_of_flavors import layout_of
+from kilonova_compute.model.requested_devices import Aliases, RequestedBundle, RequestedDevices, bundles_of, devices_of
 from kilonova_compute.model.requests import RequestedLabel
 
 _FALSE = frozenset({"f", "false", "off", "n", "no", "0"})
-_PLAIN_RESOURCES = frozenset({"VCPU", "MEMORY_MB", "DISK_GB"})
+_DEDICATED = "PCPU"
+_PLAIN_RESOURCES = frozenset({"VCPU", "MEMORY_MB", "DISK_GB", _DEDICATED})
 _CUSTOM = re.compile(r"CUSTOM_[A-Z0-9_]+")
 _TRAIT = re.compile(r"[A-Z][A-Z0-9_]*")
 _AMOUNT = re.compile(r"\d{1,15}")
 _EVERY_HOST_RUNS = frozenset({"x86_64", "amd64", "i686", "i386"})
 
 
-class CannotHonour(ValueError):
-    """Something is asked for that cannot be had; the message names it, and says why."""
+class Sized(msgspec.Struct, frozen=True, kw_only=True):
+    """What else a translation looks at: how large the flavor is, and what the operator calls devices."""
+
+    vcpus: int = 1
+    ram: int = 1
+    aliases: Aliases = {}
+
+
+_ANY_SIZE = Sized()
 
 
 class Requirements(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,10 +48,16 @@ class Requirements(msgspec.Struct, frozen=True, kw_only=True):
     image_traits: tuple[str, ...] = ()
     preferred_traits: tuple[str, ...] = ()
     labels: tuple[RequestedLabel, ...] = ()
+    layout: RequestedLayout | None = None
+    devices: tuple[RequestedDevices, ...] = ()
+    bundles: tuple[RequestedBundle, ...] = ()
+    bundles_apart: bool = False
     config_drive: bool = False
 
 
-def requirements_of(extra_specs: Mapping[str, str], properties: Mapping[str, str]) -> Requirements:
+def requirements_of(
+    extra_specs: Mapping[str, str], properties: Mapping[str, str], sized: Sized = _ANY_SIZE
+) -> Requirements:
     """Translate. Raises CannotHonour."""
     resources: dict[str, int] = {}
     traits: dict[str, set[str]] = {"required": set(), "forbidden": set(), "preferred": set(), "image": set()}
@@ -54,15 +72,22 @@ def requirements_of(extra_specs: Mapping[str, str], properties: Mapping[str, str
             labels.append(_label(name, key, value))
         elif kind == "kilonova":
             traits["preferred"].update(_names_of_traits(name, value))
-        else:
+        elif kind == "trait":
             traits[_wish_for_trait(name, value)].add(key)
     for name, value in properties.items():
         if _is_honoured(Source.IMAGE, name, value):
             traits["image"].update(_image_trait(name, value))
     if both := sorted(traits["forbidden"] & (traits["required"] | traits["image"])):
         raise CannotHonour(f"The traits {', '.join(both)} are required and forbidden by the flavor and the image.")
+    layout = layout_of(sized.vcpus, sized.ram, extra_specs, properties)
+    _check_overrides(resources, layout)
+    bundles, apart = bundles_of(extra_specs)
     return Requirements(
-        resources=resources,
+        layout=layout,
+        devices=devices_of(extra_specs, properties, sized.aliases),
+        bundles=bundles,
+        bundles_apart=apart,
+        resources={name: amount for name, amount in resources.items() if name != _DEDICATED},
         required_traits=tuple(sorted(traits["required"])),
         forbidden_traits=tuple(sorted(traits["forbidden"])),
         image_traits=tuple(sorted(traits["image"])),
@@ -70,6 +95,15 @@ def requirements_of(extra_specs: Mapping[str, str], properties: Mapping[str, str
         labels=tuple(labels),
         config_drive=properties.get("img_config_drive", "").lower() == "mandatory",
     )
+
+
+def _check_overrides(resources: Mapping[str, int], layout: RequestedLayout | None) -> None:
+    """What cells claim is what they have: it cannot be said otherwise."""
+    if layout and layout.cells and (both := sorted({"VCPU", "MEMORY_MB"} & set(resources))):
+        raise CannotHonour(
+            f"The extra spec resources:{both[0]} cannot be honoured: the guest is laid out on NUMA nodes, or has "
+            "dedicated cores or huge pages, and that says what is claimed."
+        )
 
 
 def amounts_of(own: Mapping[str, int], overrides: Mapping[str, int]) -> dict[str, int]:
@@ -113,7 +147,7 @@ def _is_machine(rule: Rule, value: str) -> bool:
 def _amount(name: str, resource_class: str, value: str) -> int:
     if resource_class not in _PLAIN_RESOURCES and not _CUSTOM.fullmatch(resource_class):
         raise CannotHonour(
-            f"The extra spec {name}={value} cannot be honoured: guests get VCPU, MEMORY_MB, DISK_GB, CUSTOM_…."
+            f"The extra spec {name}={value} cannot be honoured: guests get VCPU, PCPU, MEMORY_MB, DISK_GB, CUSTOM_…."
         )
     if not _AMOUNT.fullmatch(value.strip()):
         raise CannotHonour(f"The extra spec {name}={value} cannot be honoured: it is no whole number.")

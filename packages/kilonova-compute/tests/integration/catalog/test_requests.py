@@ -88,7 +88,9 @@ async def test_a_servers_own_request_is_explained_as_if_it_were_made_now(cloud: 
 
 
 async def test_questions_that_make_no_sense_are_refused(cloud: Any, kept: str) -> None:
-    assert await refused(cloud) == (400, "Say either 'flavor' or 'server'.")
+    assert await refused(cloud) == (400, "Say either 'flavor', 'server', 'request_id' or 'request'.")
+    assert (await refused(cloud, server=kept, hints={"group": kept}))[0] == 400
+    assert (await refused(cloud, flavor="1", hints={"group": "web"}))[0] == 400
     assert (await refused(cloud, flavor="1", server=kept))[0] == 400
     assert (await refused(cloud, server=kept, zone="nova"))[0] == 400
     assert (await refused(cloud, flavor="1", host="alpha"))[0] == 403
@@ -98,8 +100,8 @@ async def test_questions_that_make_no_sense_are_refused(cloud: Any, kept: str) -
     assert (await refused(cloud, flavor="1", colour="red"))[0] == 400
     cloud.compute.flavors_on_demand = {"*": OnDemand(allowed=False)}
     assert (await refused(cloud, flavor="vcpus=1,ram=64"))[0] == 403
-    await cloud.ask("POST", "/flavors/1/os-extra_specs", {"extra_specs": {"hw:numa_nodes": "2"}})
-    assert "hw:numa_nodes=2 cannot be honoured" in (await refused(cloud, flavor="1"))[1]
+    await cloud.ask("POST", "/flavors/1/os-extra_specs", {"extra_specs": {"hw:tpm_version": "2.0"}})
+    assert "hw:tpm_version=2.0 cannot be honoured" in (await refused(cloud, flavor="1"))[1]
 
 
 async def test_what_a_request_says_of_hosts_is_for_administrators(cloud: Any) -> None:
@@ -173,3 +175,44 @@ async def test_an_aggregates_weights_count_for_its_hosts(cloud: Any) -> None:
     await group_hosts(cloud, "packed", ["alpha"], ram_weight_multiplier="-3", max_instances_per_host="5")
     attributes = (await cloud.compute.placement._client.get_provider(host.id)).provider.attributes
     assert (attributes.multipliers, attributes.most_guests, attributes.address) == ({"ram": -3.0}, 5, "192.0.2.1")
+
+
+async def test_a_request_is_explained_as_it_is_read_back(cloud: Any, kept: str) -> None:
+    await cloud.add_host("alpha", 1)
+    shown = (await cloud.get(f"//native/v1/servers/{kept}/request"))["request"]
+    found = await explained(cloud, request=shown)
+    assert (found["request"]["host"], found["explanation"]["winner"]["host"]) == ("alpha", "alpha")
+    own = (await cloud.get(f"//native/v1/servers/{kept}/request", role="member"))["request"]
+    found = await explained(cloud, "member", request={**own, "required_traits": ["CUSTOM_GOLD"]})
+    (removed,) = [one for one in found["explanation"]["constraints"] if one["removed"]]
+    assert (removed["constraint"], removed["nearest_host"]) == ("required traits", "")
+
+
+async def test_a_request_of_ones_own_is_checked(cloud: Any) -> None:
+    assert await refused(cloud, request={"colour": "red"}) == (400, "A request has no colour.")
+    assert (await refused(cloud, request={"resources": {"VCPU": "many"}}))[0] == 400
+    for name, value in (("host", "alpha"), ("not_hosts", ["alpha"]), ("carries", ["mark"]), ("network", "10.0.0.0/8")):
+        assert await refused(cloud, request={name: value}) == (403, f"Only administrators may ask for {name}.")
+    group = {"group_id": "11111111-0000-4000-8000-000000000009", "policy": "affinity"}
+    assert (await refused(cloud, request={"group": group}))[0] == 400
+
+
+async def test_a_request_is_found_by_the_id_of_the_call_that_made_it(cloud: Any) -> None:
+    await cloud.add_host("alpha", 1)
+    request = ServerRequest(
+        server_id="s", project_id="home", user_id="u", resources={"VCPU": 9}, request_id="req-abc"
+    )  # fmt: skip
+    await cloud.compute.cells.database.write(lambda tx: request_store.add(tx, [request], 1.0))
+    assert (await explained(cloud, "member", request_id="req-abc"))["request"]["resources"] == {"VCPU": 9}
+    for role, wanted in (("member", "req-ab%"), ("stranger", "req-abc")):
+        assert (await cloud.ask("POST", EXPLAIN, {"request_id": wanted}, role=role)).status == 404
+
+
+async def test_hints_are_explained_too(cloud: Any) -> None:
+    host = await cloud.add_host("alpha", 1)
+    await cloud.add_host("beta", 2)
+    server = await cloud.add_server(4, host=host)
+    assert await removed_by(cloud, hints={"different_host": [server.id]}) == {"not these hosts": 1}
+    assert await removed_by(cloud, hints={"build_near_host_ip": "198.51.100.1"}) == {"network 198.51.100.0/24": 2}
+    assert await removed_by(cloud, hints={"query": '[">=", "$free_ram_mb", 7600]'}) == {}
+    assert await removed_by(cloud, hints={"query": '[">=", "$free_ram_mb", 7700]'}) == {"one of these hosts": 2}
