@@ -25,7 +25,7 @@ from kilonova_compute.app.aggregates import refresh as refresh_aggregates
 from kilonova_compute.app.compute import Admission, Compute, Limits
 from kilonova_compute.app.flavors import bootstrap_flavors
 from kilonova_compute.app.host_images import ImageTickets
-from kilonova_compute.cells.cells import Cell, Cells
+from kilonova_compute.cells.cells import CELL0, Cell, Cells
 from kilonova_compute.cells.index import IndexCarrier
 from kilonova_compute.external.identity import IdentityLimits
 from kilonova_compute.external.image import ImageService
@@ -90,22 +90,34 @@ class ComputeApp:
         self._wirings: Reconciler | None = None
         self._carriers: dict[str, IndexCarrier] = {}
         self.compute: Compute
+        self._reports: Reports
 
     async def start(self) -> None:
         cells = Cells(self._settings.global_url)
         await cells.start(self._settings.cells)
-        for cell in cells.all():
-            self._carriers[cell.name] = IndexCarrier(cell, cells.database)
-            self._carriers[cell.name].start()
         self.compute = self._compose(cells)
+        self._reports = Reports(self._bus, HostReports(self.compute))
+        for cell in cells.all():
+            await self._take_in(cell)
         await bootstrap_flavors(self.compute)
         await refresh_aggregates(self.compute)
-        holder = self._settings.controller_id
-        for cell in cells.all():
+        self._start_reconcilers()
+
+    async def _take_in(self, cell: Cell) -> None:
+        """Carry the cell's changes, hear its hosts, and go on with our own actions there at once."""
+        if cell.name not in self._carriers:
+            self._carriers[cell.name] = IndexCarrier(cell, self.compute.cells.database)
+            self._carriers[cell.name].start()
+            if cell.name != CELL0:
+                await self._reports.start((cell.name,))
+        if cell.database.is_open:
+            holder = self._settings.controller_id
             await cell.database.write(lambda tx: action_store.let_go(tx, holder))
-        lost_hosts = LostHosts(self.compute)
-        await Reports(self._bus, HostReports(self.compute)).start(tuple(cell.name for cell in cells.with_hosts()))
-        self._start_reconcilers(lost_hosts)
+
+    async def _take_in_more(self) -> None:
+        """A reconciler: cells that have appeared, or come back, since the start."""
+        for cell in await self.compute.cells.refresh():
+            await self._take_in(cell)
 
     def _compose(self, cells: Cells) -> Compute:
         tickets, links = ImageTickets(self._settings.ticket_secret, self._clock), HostLink(self._bus)
@@ -151,11 +163,12 @@ class ComputeApp:
         host = self.compute.hosts.get(host_id)
         return host.zone if host else USUAL_ZONE
 
-    def _start_reconcilers(self, lost_hosts: LostHosts) -> None:
+    def _start_reconcilers(self) -> None:
         compute = self.compute
         self._wirings = Reconciler("port_wirings", 60.0, PortWirings(compute))
         for reconciler in (
-            Reconciler("lost_hosts", 5.0, lost_hosts),
+            Reconciler("cells", 5.0, self._take_in_more),
+            Reconciler("lost_hosts", 5.0, LostHosts(compute)),
             Reconciler("aggregates", 5.0, partial(refresh_aggregates, compute)),
             Reconciler("advance_actions", 1.0, partial(advance_actions, compute)),
             Reconciler("stray_claims", 60.0, StrayClaims(compute)),

@@ -1,8 +1,18 @@
 """What ``kilonova explain`` prints of a request."""
 
+from pathlib import Path
 from typing import Any
 
-from kilonova.commands.explain import constraints_table, request_in_words, verdict, weights_table
+import pytest
+from kilonova.cloud.errors import CloudError
+from kilonova.commands.explain import (
+    constraints_table,
+    hints_of,
+    request_in_words,
+    request_question,
+    verdict,
+    weights_table,
+)
 from rich.console import Console
 from rich.table import Table
 
@@ -41,3 +51,38 @@ def test_the_verdict_names_the_winner() -> None:
     assert verdict(explanation(fits=1, count=3, winner=WINNER)).startswith("1 of 3 fit;")
     assert "memory" in printed(weights_table(WINNER))
     assert "0.500" in printed(weights_table(WINNER))
+
+
+def test_where_a_request_wants_to_be_is_said_too() -> None:
+    request = {
+        "resources": {"VCPU": 1}, "required_traits": [], "forbidden_traits": [], "image_traits": [], "zone": "",
+        "preferred_traits": ["FAST"], "labels": [{"key": "disk", "values": ["ssd", "nvme"]}], "hosts": [],
+        "group": {"group_id": "g", "policy": "affinity"}, "not_hosts": ["beta"], "network": "10.0.0.0/8",
+    }  # fmt: skip
+    assert request_in_words(request) == (
+        "1 VCPU, trait FAST if possible, label disk ssd or nvme, affinity in group g, on one of no hosts, not on beta, "
+        "near 10.0.0.0/8"
+    )
+
+
+def test_a_request_is_json_a_file_of_it_or_an_id(tmp_path: Path) -> None:
+    file = tmp_path / "asked.json"
+    file.write_text('{"request": {"resources": {"VCPU": 1}}}')
+    expected = {"request": {"resources": {"VCPU": 1}}}
+    assert request_question(str(file)) == expected
+    assert request_question('{"resources": {"VCPU": 1}}') == expected
+    assert request_question("req-1234") == {"request_id": "req-1234"}
+    assert request_question("web") is None
+    assert request_question("vcpus=1,ram=64") is None
+
+
+@pytest.mark.parametrize("wrong", ["{not json", "nowhere.json", "/"])
+def test_a_request_that_cannot_be_read_says_so(wrong: str) -> None:
+    with pytest.raises(CloudError):
+        request_question(wrong)
+
+
+def test_hints_given_several_times_are_a_list() -> None:
+    assert hints_of(["group=g", "different_host=a", "different_host=b"]) == {"group": "g", "different_host": ["a", "b"]}
+    with pytest.raises(CloudError):
+        hints_of(["group"])

@@ -13,7 +13,7 @@ import msgspec
 from kilonova_kit.errors import BadRequest, NotFound
 from kilonova_kit.http.operations import Answer, Call, NoQuery
 from kilonova_kit.ids import is_uuid_like
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from kilonova_compute.api import policies, versions
 from kilonova_compute.api.server_views import sight_of
@@ -281,14 +281,18 @@ def _address(field: str, value: Any, version: int) -> str:
 
 
 def _hints(call: CreateCall) -> dict[str, list[str]]:
-    given = call.body.hints if call.body.hints is not UNSET else call.body.old_hints
+    return read_hints(call.body.hints if call.body.hints is not UNSET else call.body.old_hints)
+
+
+def read_hints(given: dict[str, Any] | UnsetType) -> dict[str, list[str]]:
+    """Each hint as a list of texts. Raises BadRequest."""
     if given is UNSET:
         return {}
-    check_hints(given)
+    _check_hints(given)
     return {name: [_hint_text(one) for one in _as_list(value)] for name, value in given.items()}
 
 
-def check_hints(given: Mapping[str, Any]) -> None:
+def _check_hints(given: Mapping[str, Any]) -> None:
     """What nova's schema says of its own hints; any other may be anything. Raises BadRequest."""
     for name in ("group", "different_host", "same_host"):
         value = given.get(name, [])

@@ -88,7 +88,7 @@ async def _change(call: Call[Compute, Any, NoQuery], how: Callable[[dict[str, st
                 f"Cannot 'update metadata' instance {before.id} while it is in vm_state {before.vm_state.value}"
             )
         metadata = how(before.metadata)
-        create_servers.check_metadata_count(metadata, most)
+        create_servers.check_metadata_count(call.app, server.project_id, metadata, most)
         return msgspec.structs.replace(before, metadata=metadata)
 
     return await servers.change(call.app, server, change)

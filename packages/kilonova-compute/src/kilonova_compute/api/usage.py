@@ -17,6 +17,7 @@ from kilonova_compute.model.servers import Server
 
 UsageCall = Call[Compute, None, UsageQuery]
 
+_MOMENT = 1e-6
 _PAGED = (2, 40)
 _FORMS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M:%S.%f")
 
@@ -52,12 +53,13 @@ async def _page(
 
 
 def _period(call: UsageCall) -> app.Period:
-    """What was asked for, up to now."""
+    """What was asked for, up to now; an end that is not given comes a moment after a start that is not (as nova)."""
     now = call.app.clock()
-    start, stop = (_moment(values[0] if values else "", now) for values in (call.query.start, call.query.end))
+    start = _moment(call.query.start[0] if call.query.start else "", now)
+    stop = _moment(call.query.end[0] if call.query.end else "", now + _MOMENT)
     if not start < stop:
         raise BadRequest("Invalid start time. The start time cannot occur after the end time.")
-    return app.Period(start, min(stop, now))
+    return app.Period(start, min(stop, now + _MOMENT))
 
 
 def _moment(text: str, now: float) -> float:

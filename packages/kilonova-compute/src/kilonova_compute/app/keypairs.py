@@ -6,7 +6,7 @@ import asyncio
 
 import msgspec
 from kilonova_kit.database import Connection
-from kilonova_kit.errors import BadRequest, NotFound, QuotaExceeded
+from kilonova_kit.errors import BadRequest, NotFound
 from kilonova_kit.http.identity import Identity
 
 from kilonova_compute.app import quotas
@@ -60,8 +60,9 @@ async def _keep(compute: Compute, identity: Identity, key: KeyPair) -> KeyPair:
     kept = msgspec.structs.replace(key, created_at=compute.clock())
 
     def write(tx: Connection) -> None:
-        if 0 <= most <= store.count(tx, key.user_id):
-            raise QuotaExceeded("Quota exceeded, too many key pairs.")
+        if 0 <= most <= (have := store.count(tx, key.user_id)):
+            words = "Quota exceeded, too many key pairs."
+            raise quotas.refusal(compute, identity.project_id or "", "key_pairs", most, have, 1, words)
         store.add(tx, kept)
 
     await compute.cells.database.write(write)

@@ -1,7 +1,7 @@
 """What a project may have: the settings, what an operator set for all, for the project, for a user in it.
 
 Use is never counted by a counter: it is a sum over the server index and the stores, so it cannot be wrong for long.
-A limit of -1 is none.
+A limit of -1 is none. Where the identity service keeps the limits (``unified_limits.py``), nothing here is looked at.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 from kilonova_kit.database import Connection
 from kilonova_kit.errors import BadRequest, QuotaExceeded
 
+from kilonova_compute.app import unified_limits
 from kilonova_compute.app.compute import Compute, Limits
 from kilonova_compute.store import index as index_store
 from kilonova_compute.store import quotas as store
@@ -37,7 +38,18 @@ class Quota(NamedTuple):
 
 async def limits_of(compute: Compute, project_id: str) -> Limits:
     """What holds for a project."""
+    if (keeper := compute.identity_limits) is not None:
+        return await unified_limits.limits_of(keeper, project_id)
     return await compute.cells.database.read(lambda tx: read_limits(tx, compute.limits, project_id))
+
+
+def refusal(
+    compute: Compute, project_id: str, name: str, limit: int, used: int, more: int, words: str
+) -> QuotaExceeded:
+    """That a project may not have so many more: in these words, or in those of unified limits where these hold."""
+    if compute.identity_limits is None:
+        return QuotaExceeded(words)
+    return unified_limits.over_one(project_id, name, limit, used, more)
 
 
 def read_limits(tx: Connection, settings: Limits, project_id: str) -> Limits:
@@ -68,11 +80,17 @@ def _user(project_id: str, user_id: str) -> str:
 
 async def defaults(compute: Compute) -> dict[str, int]:
     """What holds for a project of which nothing is said."""
+    if (keeper := compute.identity_limits) is not None:
+        return {**NETWORK_QUOTAS, **msgspec.structs.asdict(await unified_limits.limits_of(keeper, None))}
     return await compute.cells.database.read(lambda tx: _amounts(tx, compute.limits, None))
 
 
 async def shown(compute: Compute, project_id: str, user_id: str = "") -> dict[str, Quota]:
     """Every quota with its use."""
+    if (keeper := compute.identity_limits) is not None:
+        limits = {**NETWORK_QUOTAS, **msgspec.structs.asdict(await unified_limits.limits_of(keeper, project_id))}
+        have = await unified_limits.used(compute, project_id)
+        return {name: Quota(limits[name], have.get(name, 0)) for name in NAMES}
 
     def read(tx: Connection) -> dict[str, Quota]:
         amounts, used = _amounts(tx, compute.limits, project_id, user_id), _used(tx, project_id, user_id)
@@ -112,7 +130,12 @@ def _check_amounts(limits: Mapping[str, int], wanted: Mapping[str, int], use: Ca
 async def put(
     compute: Compute, project_id: str, user_id: str, amounts: Mapping[str, int], *, force: bool
 ) -> dict[str, int]:
-    """Set quotas. Without ``force``, raises BadRequest for less than is in use, or more than the project has."""
+    """Set quotas. Without ``force``, raises BadRequest for less than is in use, or more than the project has.
+
+    Limits that the identity service keeps are set there: nothing is changed here (as nova).
+    """
+    if compute.identity_limits is not None:
+        return {name: quota.limit for name, quota in (await shown(compute, project_id)).items()}
 
     def write(tx: Connection) -> dict[str, int]:
         if not force:
@@ -154,6 +177,8 @@ async def forget(compute: Compute, project_id: str, user_id: str) -> None:
 
 async def class_amounts(compute: Compute, name: str) -> dict[str, int]:
     """What a class holds: only the default class has any force."""
+    if compute.identity_limits is not None:
+        return await defaults(compute)
 
     def read(tx: Connection) -> dict[str, int]:
         return {**NETWORK_QUOTAS, **msgspec.structs.asdict(compute.limits), **store.of(tx, [(store.CLASS, name)])[0]}
@@ -162,5 +187,6 @@ async def class_amounts(compute: Compute, name: str) -> dict[str, int]:
 
 
 async def put_class(compute: Compute, name: str, amounts: Mapping[str, int]) -> dict[str, int]:
-    await compute.cells.database.write(lambda tx: store.put(tx, store.CLASS, name, amounts))
+    if compute.identity_limits is None:
+        await compute.cells.database.write(lambda tx: store.put(tx, store.CLASS, name, amounts))
     return await class_amounts(compute, name)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 from kilonova_kit.database import Connection
-from kilonova_kit.errors import BadRequest, Forbidden, NotFound, QuotaExceeded
+from kilonova_kit.errors import BadRequest, Forbidden, NotFound
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import new_uuid
 
@@ -30,10 +30,12 @@ async def create(compute: Compute, identity: Identity, name: str, policy: str, r
         id=new_uuid(), name=name, policy=policy, rules=rules, project_id=identity.project_id, user_id=identity.user_id
     )
 
+    most = (await quotas.limits_of(compute, group.project_id)).server_groups
+
     def write(tx: Connection) -> None:
-        most = quotas.read_limits(tx, compute.limits, group.project_id).server_groups
-        if 0 <= most <= store.count(tx, group.project_id):
-            raise QuotaExceeded("Quota exceeded, too many server groups.")
+        if 0 <= most <= (have := store.count(tx, group.project_id)):
+            words = "Quota exceeded, too many server groups."
+            raise quotas.refusal(compute, group.project_id, "server_groups", most, have, 1, words)
         store.add(tx, group)
 
     await compute.cells.database.write(write)
@@ -92,14 +94,22 @@ def _unknown(group_id: str) -> BadRequest:
     return BadRequest(f"Instance group {group_id} could not be found.")
 
 
-def join(tx: Connection, compute: Compute, group_id: str, user_id: str, server_ids: Sequence[str]) -> None:
+async def most_members(compute: Compute, group: RequestedGroup) -> int:
+    """How many servers of one user the group may have; -1 is any number."""
+    found = await compute.cells.database.read(lambda tx: store.find(tx, group.group_id))
+    if found is None:
+        raise _unknown(group.group_id)
+    return (await quotas.limits_of(compute, found.project_id)).server_group_members
+
+
+def join(tx: Connection, compute: Compute, group_id: str, most: int, user_id: str, server_ids: Sequence[str]) -> None:
     """Make servers that are about to be written members. Raises QuotaExceeded; BadRequest where the group has gone."""
-    group, now = store.find_to_join(tx, group_id), compute.clock()
+    group, now, more = store.find_to_join(tx, group_id), compute.clock(), len(server_ids)
     if group is None:
         raise _unknown(group_id)
-    most = quotas.read_limits(tx, compute.limits, group.project_id).server_group_members
-    if 0 <= most < store.count_members(tx, group_id, user_id, now) + len(server_ids):
-        raise QuotaExceeded("Quota exceeded, too many servers in group")
+    if 0 <= most < (have := store.count_members(tx, group_id, user_id, now)) + more:
+        words = "Quota exceeded, too many servers in group"
+        raise quotas.refusal(compute, group.project_id, "server_group_members", most, have, more, words)
     store.join(tx, group_id, user_id, server_ids, now)
 
 

@@ -9,13 +9,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kilonova_kit.database import Connection, Upsert
-from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, delete, false, func, not_, or_, select
 
 from kilonova_compute.model.listing import ServerFilter, ServerOrder
 from kilonova_compute.model.servers import Server
 from kilonova_compute.store.servers import decode, encode
 from kilonova_compute.store.tables import server_index as index
 
+#: The cell of servers that found no host (cells/cells.py, CELL0).
+_NOWHERE = "cell0"
 _UNIT, _PAIR = "\x1f", "\x1e"
 
 # Made once: to build a statement of forty columns costs more than to run it.
@@ -200,14 +202,20 @@ def in_period(
 
 
 def usage(tx: Connection, project_id: str, user_id: str = "") -> tuple[int, int, int]:
-    """(servers, vCPUs, MiB of memory) of a project, or of a user in it, that are not deleted."""
-    query: Select[Any] = select(
-        func.count(), func.coalesce(func.sum(index.c.vcpus), 0), func.coalesce(func.sum(index.c.ram), 0)
-    ).where(index.c.project_id == project_id, index.c.deleted.is_(False))
+    """(servers, vCPUs, MiB of memory) of a project, or of a user in it, that are not deleted.
+
+    What found no host is a server, and holds nothing.
+    """
+    vcpus, ram = (
+        func.sum(case((index.c.cell == _NOWHERE, 0), else_=column)) for column in (index.c.vcpus, index.c.ram)
+    )
+    query: Select[Any] = select(func.count(), func.coalesce(vcpus, 0), func.coalesce(ram, 0)).where(
+        index.c.project_id == project_id, index.c.deleted.is_(False)
+    )
     if user_id:
         query = query.where(index.c.user_id == user_id)
-    servers, vcpus, ram = tx.execute(query).one()
-    return servers, vcpus, ram
+    found = tx.execute(query).one()
+    return found[0], found[1], found[2]
 
 
 def count_by_host(tx: Connection) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 from kilonova_kit.database import Connection
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Text, cast, delete, insert, select
 
 from kilonova_compute.model.requests import ServerRequest
 from kilonova_compute.store.tables import requests
@@ -27,6 +27,17 @@ def add(tx: Connection, made: Sequence[ServerRequest], now: float) -> None:
 
 def find(tx: Connection, server_id: str) -> ServerRequest | None:
     record = tx.execute(select(requests.c.record).where(requests.c.server_id == server_id)).scalar()
+    return None if record is None else msgspec.convert(record, ServerRequest)
+
+
+def find_by_request(tx: Connection, request_id: str, project_id: str | None) -> ServerRequest | None:
+    """The first of those that an API call made. Looked for by operators, seldom: there is no index for it."""
+    text = cast(requests.c.record, Text)
+    named = text.contains(f'"request_id":{msgspec.json.encode(request_id).decode()}', autoescape=True)
+    query = select(requests.c.record).where(named).order_by(requests.c.created_at, requests.c.server_id)
+    if project_id is not None:
+        query = query.where(requests.c.project_id == project_id)
+    record = tx.execute(query.limit(1)).scalar()
     return None if record is None else msgspec.convert(record, ServerRequest)
 
 

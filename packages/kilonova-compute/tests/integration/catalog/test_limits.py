@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from kilonova_compute.app import servers
+from kilonova_compute.store import servers as server_store
 from kilonova_kit.errors import QuotaExceeded
 
 
@@ -103,3 +105,22 @@ async def test_usage_is_summed_over_the_period(cloud: Any) -> None:
     assert await cloud.get("/os-simple-tenant-usage/nobody?start=2027-01-15T00:00:00") == {"tenant_usage": {}}
     for wrong in ("start=yesterday", "start=2027-01-15T00:00:00&end=2026-01-15T00:00:00"):
         assert (await cloud.ask("GET", f"/os-simple-tenant-usage?{wrong}")).status == 400
+
+
+async def test_usage_without_a_period_is_that_of_this_moment(cloud: Any) -> None:
+    await cloud.add_server(1, hours=3)
+    for path in ("/os-simple-tenant-usage/home", "/os-simple-tenant-usage/home/"):
+        usage = (await cloud.get(path))["tenant_usage"]
+        assert (len(usage["server_usages"]), round(usage["total_hours"], 3)) == (1, 0.0)
+    (one,) = (await cloud.get("/os-simple-tenant-usage/?detailed=1"))["tenant_usages"]
+    assert one["server_usages"][0]["state"] == "active"
+
+
+async def test_what_found_no_host_is_a_server_and_holds_nothing(cloud: Any) -> None:
+    server = await cloud.add_server(1)
+    lost = msgspec.structs.replace(server, id="11111111-0000-4000-8000-000000000002", cell="cell0")
+    cell0 = cloud.compute.cells.get("cell0")
+    await cell0.database.write(lambda tx: server_store.add(tx, lost))
+    await cloud.compute.announced(cell0)
+    have = await absolute(cloud)
+    assert (have["totalInstancesUsed"], have["totalCoresUsed"], have["totalRAMUsed"]) == (2, 2, 128)

@@ -101,6 +101,7 @@ class Controller:
             image=self._client("image", tokens),
             network=self._client("network", tokens),
             placement=self._client("placement", tokens),
+            limits=self._client("identity", tokens) if self._operator.project.limits == "identity" else None,
         )
         await self._run(compute)
         self.compute = compute
@@ -224,6 +225,7 @@ class Controller:
             ticket_secret=bytes.fromhex(kept.ticket_secret),
             limits=self._operator.limits,
             flavors_on_demand=self._operator.flavors_on_demand,
+            device_aliases=self._operator.device_aliases,
         )
 
     async def _serve(self) -> None:

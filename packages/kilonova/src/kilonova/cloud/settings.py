@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from kilonova_compute.app.compute import Limits
 from kilonova_compute.model.flavors_on_demand import OnDemand
+from kilonova_compute.model.requested_devices import DeviceAlias
 from kilonova_kit.settings import NOT_SETTINGS, SettingsError, load_settings
 from kilonova_placement.service import PlacementSettings
 from msgspec import Meta
@@ -32,12 +33,15 @@ class DatabaseSection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProjectSection(msgspec.Struct, frozen=True, kw_only=True):
-    """What a project may have; -1 is without limit."""
+    """What a project may have; -1 is without limit. All other quotas are set through the compute API."""
 
+    limits: Annotated[
+        Literal["compute", "identity"],
+        Meta(description="Who keeps limits: compute (quota sets, over what is below), or identity (unified limits)."),
+    ] = "compute"
     instances: Annotated[int, Meta(ge=-1, description="Servers.")] = -1
     cores: Annotated[int, Meta(ge=-1, description="vCPUs of all servers.")] = -1
     ram: Annotated[int, Meta(ge=-1, description="MiB of memory of all servers.")] = -1
-    key_pairs: Annotated[int, Meta(ge=-1, description="Key pairs of one user.")] = 100
 
 
 class IdentitySection(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +92,10 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, OnDemand],
         Meta(description="Bounds of flavors such as vcpus=3,ram=2500,disk=7, by project id; * for all others."),
     ] = {}
+    device_aliases: Annotated[
+        dict[str, DeviceAlias],
+        Meta(description="Kinds of devices by the names that flavors ask for them with (pci_passthrough:alias)."),
+    ] = {}
     policy: Annotated[dict[str, str], Meta(description="Policy name to rule, over the defaults.")] = {}
 
     @property
@@ -108,7 +116,6 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True):
             instances=project.instances,
             cores=project.cores,
             ram=project.ram,
-            key_pairs=project.key_pairs,
         )
 
 

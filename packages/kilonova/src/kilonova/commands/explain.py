@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,28 +25,79 @@ _EXPLAIN = "/compute/native/v1/explain"
 @click.option("--image", default="", help="With FLAVOR: the id of the image.")
 @click.option("--zone", default="", help="With FLAVOR: the availability zone.")
 @click.option("--host", default="", help="With FLAVOR: the host.")
+@click.option("--hint", "hints", multiple=True, metavar="KEY=VALUE", help="With FLAVOR: a scheduler hint; repeatable.")
 @click.option("--count", default=1, type=click.IntRange(1, 1000), help="So many alike.")
-@click.argument("wanted", metavar="SERVER|FLAVOR")
-def command(folder: CloudFolder, wanted: str, image: str, zone: str, host: str, count: int) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The request and its explanation as JSON, as over HTTP.")
+@click.argument("wanted", metavar="SERVER|FLAVOR|REQUEST")
+def command(
+    folder: CloudFolder,
+    wanted: str,
+    image: str,
+    zone: str,
+    host: str,
+    hints: tuple[str, ...],
+    count: int,
+    as_json: bool,
+) -> None:
     """Tell what was done with SERVER (an id or a name), step by step, and why its request finds a host now, or none.
 
     With FLAVOR (an id, a name, or what it is, as vcpus=3,ram=2500,disk=7): what would become of it now.
+
+    REQUEST is JSON, as a server's request is read back, or a file of it (NAME.json, or with a slash), or the id of the
+    call that asked for a server (req-...).
     """
     asked = CloudInquiries(folder)
-    place = {"image": image, "zone": zone, "host": host}
-    said = {name: value for name, value in place.items() if value}
-    found = None if said else _server(asked, wanted)
-    if found is not None:
+    said = {name: value for name, value in {"image": image, "zone": zone, "host": host}.items() if value}
+    question, found = request_question(wanted), None
+    if question is None:
+        besides = {**said, **({"hints": hints_of(hints)} if hints else {})}
+        found = None if besides else _server(asked, wanted)
+        question = {"flavor": wanted, **besides} if found is None else {"server": found.id}
+    if found is not None and not as_json:
         _tell_story(asked, found)
-    question = {"flavor": wanted, **said} if found is None else {"server": found.id}
     try:
         answer = asked.post(_EXPLAIN, {**question, "count": count})
     except CloudError as error:
-        if found is None:
+        if found is None or as_json:
             raise
         click.echo(f"its request cannot be explained: {error}")
         return
-    _tell_request(answer)
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        _tell_request(answer)
+
+
+def request_question(wanted: str) -> dict[str, Any] | None:
+    """What to ask about a request that is given, or by its id; None for a server or flavor. Raises CloudError."""
+    if wanted.startswith("req-"):
+        return {"request_id": wanted}
+    text = wanted
+    if not wanted.lstrip().startswith("{"):
+        if not (wanted.endswith(".json") or "/" in wanted):
+            return None
+        try:
+            text = Path(wanted).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CloudError(f"the request in {wanted} cannot be read: {error}") from error
+    try:
+        request = json.loads(text)
+    except ValueError as error:
+        raise CloudError(f"the request is not JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise CloudError("a request is a JSON object, as a server's request is read back")
+    return {"request": request.get("request", request)}
+
+
+def hints_of(given: Iterable[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` several times, as the API takes hints. Raises CloudError."""
+    found: dict[str, Any] = {}
+    for text in given:
+        key, sign, value = text.partition("=")
+        if not sign or not key:
+            raise CloudError(f"--hint {text}: write KEY=VALUE")
+        found.setdefault(key, []).append(value)
+    return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
 
 
 def _server(asked: CloudInquiries, wanted: str) -> FoundServer | None:
@@ -91,8 +145,14 @@ def request_in_words(request: dict[str, Any]) -> str:
     parts = [f"{amount} {name}" for name, amount in request["resources"].items()]
     parts += [f"trait {name}" for name in (*request["required_traits"], *request["image_traits"])]
     parts += [f"not trait {name}" for name in request["forbidden_traits"]]
+    parts += [f"trait {name} if possible" for name in request.get("preferred_traits", ())]
+    parts += [f"label {label['key']} {' or '.join(label['values'])}" for label in request.get("labels", ())]
+    parts += [f"{group['policy']} in group {group['group_id']}"] if (group := request.get("group")) else []
     parts += [f"in zone {request['zone']}"] if request["zone"] else []
     parts += [f"on host {request['host']}"] if request.get("host") else []
+    parts += [f"on one of {', '.join(hosts) or 'no hosts'}"] if (hosts := request.get("hosts")) is not None else []
+    parts += [f"not on {', '.join(request['not_hosts'])}"] if request.get("not_hosts") else []
+    parts += [f"near {request['network']}"] if request.get("network") else []
     return ", ".join(parts)
 
 
