@@ -176,6 +176,7 @@ class Ledger:
 
     async def _round(self, asked: list[Asked], releases: list[Release], changes: list[Change[Any]]) -> None:
         await self._run_changes(changes)
+        self.index.pass_time(self._clock())
         refused = [waiting for waiting in asked if waiting.refusal]
         if refused or self._look_again:
             self._look_again = False

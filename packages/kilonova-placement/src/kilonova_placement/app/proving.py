@@ -102,6 +102,8 @@ def sums_differ(use: ProviderUse, index: Index) -> bool:
         return False
     if index.used(row) != use.used:
         return True
+    if index.is_host[row] and index.tree(row) is None and index.attributes.guests[row] != use.guests:
+        return True
     return any(
         index.left(row, name) != inventory.capacity - use.used.get(name, 0)
         for name, inventory in use.provider.inventories.items()

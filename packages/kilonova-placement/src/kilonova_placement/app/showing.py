@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from kilonova_placement.app.waiting import Asked
@@ -20,6 +20,8 @@ class Elsewhere(NamedTuple):
 def take(index: Index, waiting: Asked) -> None:
     """Show what was decided as taken, before it is committed."""
     index.take(waiting.parts)
+    for placement in waiting.placements:
+        index.arrive(placement.root)
     for claim in waiting.claims:
         if claim.group_id:
             index.groups.join(claim.group_id, claim.host_id, claim.owner.name)
@@ -28,6 +30,8 @@ def take(index: Index, waiting: Asked) -> None:
 def give(index: Index, waiting: Asked) -> None:
     """Take back what was not committed."""
     index.give(waiting.parts)
+    for placement in waiting.placements:
+        index.withdraw(placement.root)
     for claim in waiting.claims:
         if claim.group_id:
             index.groups.leave(claim.group_id, claim.host_id, claim.owner.name)
@@ -39,13 +43,21 @@ def show_outcome(index: Index, decided: Sequence[Asked], outcome: Outcome) -> El
         if number not in outcome.committed:
             give(index, waiting)
     for amounts in outcome.released.values():
-        for provider_id, of in amounts.items():
-            row = index.row_of(provider_id)
-            if row is not None:
-                index.give(Part(row, name, amount) for name, amount in of.items())
+        _release(index, amounts)
     for membership in outcome.left_groups:
         index.groups.leave(*membership)
     return Elsewhere(_old_providers(index, outcome), _old_groups(index, outcome))
+
+
+def _release(index: Index, amounts: Mapping[str, Mapping[str, int]]) -> None:
+    roots: set[int] = set()
+    for provider_id, of in amounts.items():
+        row = index.row_of(provider_id)
+        if row is not None:
+            index.give(Part(row, name, amount) for name, amount in of.items())
+            roots.add(int(index.root[row]))
+    for root in roots:
+        index.leave(root)
 
 
 def _old_providers(index: Index, outcome: Outcome) -> set[str]:

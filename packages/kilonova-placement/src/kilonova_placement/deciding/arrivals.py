@@ -40,7 +40,10 @@ class Arrivals:
         newest[row] += number
 
     def pass_time(self, now: float, arriving: Counts) -> list[int]:
-        """Take out of ``arriving`` what came too long ago; say in which rows something did."""
+        """Take out of ``arriving`` what came too long ago; say in which rows something did.
+
+        Summed up anew: what was withdrawn may have come in an earlier slice.
+        """
         if now < self._turns_at:
             return []
         self._turns_at = now + SECONDS / _SLICES
@@ -49,5 +52,9 @@ class Arrivals:
         if oldest is None:
             return []
         rows = np.flatnonzero(oldest)
-        arriving[rows] = np.maximum(arriving[rows] - oldest[rows], 0)
+        arriving[rows] = 0
+        for one in self._slices:
+            if one is not None:
+                arriving[rows] += one[rows]
+        np.maximum(arriving, 0, out=arriving)
         return [int(row) for row in rows]

@@ -140,9 +140,9 @@ class HostAttributes:
 
     # --- guests that come and go
 
-    def count(self, row: int, guests: int) -> None:
-        """So many guests are there; those that were not known have come just now."""
-        if guests > self.guests[row]:
+    def count(self, row: int, guests: int, *, is_new: bool) -> None:
+        """So many guests are there; those that were not known of a known host have come just now."""
+        if guests > self.guests[row] and not is_new:
             self.arrive(row, guests - int(self.guests[row]))
         self.guests[row] = guests
 

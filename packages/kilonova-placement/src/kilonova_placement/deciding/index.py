@@ -256,7 +256,8 @@ class Index:
                 self.drop(use.provider.provider_id)
 
     def _put(self, use: ProviderUse) -> None:
-        provider, row = use.provider, self._row(use.provider.provider_id)
+        provider, is_new = use.provider, use.provider.provider_id not in self._row_of
+        row = self._row(provider.provider_id)
         self._leave_tree(row, provider)
         self.names[row], self.generation[row] = provider.name, provider.generation
         self.cell[row] = self._cell(provider.cell)
@@ -276,7 +277,7 @@ class Index:
         if is_host:
             self._row_of_host[provider.name] = row
             self.attributes.put(row, provider.attributes)
-            self.attributes.count(row, use.guests)
+            self.attributes.count(row, use.guests, is_new=is_new)
         self._join_tree(row, provider)
         self.changed.add(row)
         self.hosts = len(self._row_of_host)

@@ -7,7 +7,7 @@ its check of the generation; the other way round it could take what is taken alr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,6 +22,13 @@ from kilonova_placement.store.tables import changes, claim_amounts, providers
 _Inventories = dict[str, Inventory]
 _GENERATIONS = LookUpMany(providers, "provider_id", "generation", lock=True)
 _ANNOUNCE = InsertMany(changes, "provider_id", "writer", "at")
+
+#: How many live claims each tree has, by its root's id: a claim counts once, however many of its parts it has.
+_GUESTS = (
+    select(providers.c.root_id, func.count(claim_amounts.c.claim_id.distinct()))
+    .join(claim_amounts, claim_amounts.c.provider_id == providers.c.provider_id)
+    .group_by(providers.c.root_id)
+)
 
 
 class Mark(NamedTuple):
@@ -103,7 +110,7 @@ def children_of(tx: Connection, provider_id: str) -> list[str]:
 
 def load_all(tx: Connection) -> list[ProviderUse]:
     rows = tx.execute(select(providers)).all()
-    return _with_sums(rows, tx.execute(_sums()).all())
+    return _with_sums(rows, tx.execute(_sums()).all(), dict(tx.execute(_GUESTS).all()))
 
 
 def host_ids(tx: Connection, after: str, limit: int) -> list[str]:
@@ -119,9 +126,10 @@ def load_trees(tx: Connection, provider_ids: Iterable[str]) -> list[ProviderUse]
         roots = select(providers.c.root_id).where(providers.c.provider_id.in_(chunk))
         rows = tx.execute(select(providers).where(providers.c.root_id.in_(roots))).all()
         ids = [row.provider_id for row in rows]
+        guests: dict[str, int] = dict(tx.execute(_GUESTS.where(providers.c.root_id.in_(roots))).all())
         for some in in_chunks(ids):
             sums = tx.execute(_sums().where(claim_amounts.c.provider_id.in_(some))).all()
-            found += _with_sums([row for row in rows if row.provider_id in set(some)], sums)
+            found += _with_sums([row for row in rows if row.provider_id in set(some)], sums, guests)
     return found
 
 
@@ -174,11 +182,16 @@ def _sums() -> Any:
     )
 
 
-def _with_sums(rows: Sequence[Row[Any]], sums: Sequence[Any]) -> list[ProviderUse]:
+def _with_sums(rows: Sequence[Row[Any]], sums: Sequence[Any], guests: Mapping[str, int]) -> list[ProviderUse]:
     used: dict[str, dict[str, int]] = {}
     for provider_id, resource_class, amount in sums:
         used.setdefault(provider_id, {})[resource_class] = int(amount)
-    return [ProviderUse(provider=_provider(row), used=used.get(row.provider_id, {})) for row in rows]
+    return [
+        ProviderUse(
+            provider=_provider(row), used=used.get(row.provider_id, {}), guests=int(guests.get(row.provider_id, 0))
+        )
+        for row in rows
+    ]
 
 
 def _provider(row: Row[Any]) -> Provider:
