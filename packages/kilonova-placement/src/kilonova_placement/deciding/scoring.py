@@ -11,7 +11,7 @@ from kilonova_placement.deciding.constraints import Check
 from kilonova_placement.deciding.criteria import OURS, Criteria
 from kilonova_placement.deciding.index import Index
 from kilonova_placement.deciding.wanted import Wanted
-from kilonova_placement.deciding.weighers.weigher import Score, multiplied, multiplier_of
+from kilonova_placement.deciding.weighers.weigher import Score, multiplied, multiplier_of, nothing_after
 
 
 def score(wanted: Wanted, index: Index, criteria: Criteria) -> Score:
@@ -54,6 +54,8 @@ def change_by_one(wanted: Wanted, index: Index, criteria: Criteria, row: int, al
     """By how much a row's score changes when one more alike is put on it, where so many were put already."""
     change = 0.0
     for weigher in criteria.weighers:
+        if weigher.after is nothing_after:
+            continue
         if multiplier := multiplier_of(row, weigher.name, criteria.multiplier(weigher), index):
             change += multiplier * weigher.after(wanted, index, row, already)
     return change
