@@ -163,3 +163,5 @@ def test_changes_too_long_ago_are_not_named(many):
     assert changed.since(many) == set()
     assert changed.since(many - 2) == {many - 2, many - 1}
     assert changed.since(0) == (set(range(5)) if many == 5 else None)
+    assert changed.since(many - 5) == set(range(many - 5, many))
+    assert many == 5 or changed.since(many - 10_000) == set(range(many - 10_000, many))

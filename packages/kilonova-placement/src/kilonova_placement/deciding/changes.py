@@ -16,7 +16,7 @@ class ChangedRows:
     def add(self, row: int) -> None:
         """Note that something of this row has changed."""
         if len(self._rows) == _MOST:
-            self._rows.clear()
+            del self._rows[: _MOST // 2]
         self._rows.append(row)
         self.number += 1
 
