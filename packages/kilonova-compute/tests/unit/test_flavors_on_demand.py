@@ -22,6 +22,10 @@ from kilonova_compute.model.flavors_on_demand import (
             "trait:CUSTOM_B=Required,resources:CUSTOM_GPU=2,trait:CUSTOM_A=forbidden,vcpus=1,ram=64",
             "vcpus=1,ram=64,disk=0,resources:CUSTOM_GPU=2,trait:CUSTOM_A=forbidden,trait:CUSTOM_B=required",
         ),
+        (
+            "device:v100=1,pages=LARGE,numa=2,pcpus=2,vcpus=4,ram=64,device:CUSTOM_GPU=2",
+            "vcpus=4,ram=64,disk=0,pcpus=2,numa=2,pages=large,device:CUSTOM_GPU=2,device:v100=1",
+        ),
         ("vcpus=1,ram=64,trait:HW_CPU_X86_VMX=required", "vcpus=1,ram=64,disk=0,trait:HW_CPU_X86_VMX=required"),
     ],
 )
@@ -37,6 +41,19 @@ def test_a_text_means_amounts_and_extra_specs() -> None:
     )
     assert (flavor.vcpus, flavor.ram, flavor.disk, flavor.ephemeral, flavor.swap) == (3, 2500, 7, 4, 5)
     assert flavor.extra_specs == {"resources:CUSTOM_GPU": "2", "trait:CUSTOM_A": "required"}
+
+
+@pytest.mark.parametrize(
+    ("text", "specs"),
+    [
+        ("pcpus=2", {"hw:cpu_policy": "dedicated"}),
+        ("pcpus=1", {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0"}),
+        ("numa=2,pages=2MB", {"hw:numa_nodes": "2", "hw:mem_page_size": "2MB"}),
+        ("device:CUSTOM_GPU=2", {"device:CUSTOM_GPU": "2"}),
+    ],
+)
+def test_words_about_cores_nodes_pages_and_devices_are_extra_specs(text: str, specs: dict[str, str]) -> None:
+    assert flavor_on_demand(f"vcpus=2,ram=64,{text}").extra_specs == specs
 
 
 @pytest.mark.parametrize(
@@ -57,6 +74,10 @@ def test_a_text_means_amounts_and_extra_specs() -> None:
         ("vcpus=1,ram=64,resources:CUSTOM_A=0", "'resources:CUSTOM_A=0': say a whole number from 1"),
         ("vcpus=1,ram=64,trait:CUSTOM_A=perhaps", "a trait is 'required' or 'forbidden'"),
         ("vcpus=1,ram=64,trait:custom_a=required", "'trait:custom_a' is not known"),
+        ("vcpus=1,ram=64,pcpus=2", "of 1 vCPUs at most 1 have a core of their own"),
+        ("vcpus=1,ram=64,pages=huge", "'pages=huge': pages are large, any, small, or of a size"),
+        ("vcpus=1,ram=64,numa=0", "'numa=0': say a whole number from 1"),
+        ("vcpus=1,ram=64,device:a/b=1", "'device:a/b' is not known"),
         ("vcpus=1,ram=64,trait:" + "A" * 250 + "=required", "at most 255 characters"),
     ],
 )
@@ -81,13 +102,19 @@ def test_other_texts_are_ids_of_stored_flavors(text: str) -> None:
         ({"*": OnDemand(max_vcpus=1)}, "may have vcpus=1 at most here, and 2 was asked for"),
         ({"*": OnDemand(max_ram=63)}, "may have ram=63 at most here, and 64"),
         ({"*": OnDemand(max_disk=7)}, "may have disk=7 at most here, and 8"),
-        ({"*": OnDemand(devices=False)}, "may not ask for resource classes"),
+        ({"*": OnDemand(devices=False)}, "may not ask for devices and resource classes"),
+        ({"*": OnDemand(layouts=False)}, "may not ask for NUMA nodes and pages"),
+        ({"*": OnDemand(traits=False)}, "may not ask for traits"),
+        ({"*": OnDemand(max_pcpus=0)}, "may have pcpus=0 at most here, and 1 was asked for"),
+        ({"*": OnDemand(max_pcpus=1)}, ""),
         ({"red": OnDemand(allowed=False)}, "not allowed here"),
         ({"blue": OnDemand(allowed=False)}, ""),
         ({"*": OnDemand(allowed=False), "red": OnDemand(max_vcpus=2)}, ""),
     ],
 )
 def test_the_operator_bounds_what_a_project_may_ask_for(bounds: dict[str, OnDemand], words: str) -> None:
-    flavor = flavor_on_demand("vcpus=2,ram=64,disk=4,ephemeral=3,swap=1,resources:CUSTOM_A=1")
+    flavor = flavor_on_demand(
+        "vcpus=2,ram=64,disk=4,ephemeral=3,swap=1,pcpus=1,numa=1,resources:CUSTOM_A=1,trait:CUSTOM_B=required"
+    )
     found = refusal(flavor, bounds, "red")
     assert words in found if words else found == ""

@@ -65,6 +65,19 @@ def test_where_a_request_wants_to_be_is_said_too() -> None:
     )
 
 
+def test_cells_devices_and_groups_are_said_too() -> None:
+    request = {
+        "resources": {"DISK_GB": 1}, "required_traits": [], "forbidden_traits": [], "image_traits": [], "zone": "",
+        "layout": {"cells": [{"cpus": [0, 1, 2], "memory_mb": 64, "dedicated": [0]}], "page_size": "large"},
+        "devices": [{"resource_class": "CUSTOM_GPU", "count": 2, "required_traits": ["CUSTOM_FAST"]}],
+        "bundles": [{"name": "1", "resources": {"CUSTOM_A": 1, "CUSTOM_B": 2}}],
+    }  # fmt: skip
+    assert request_in_words(request) == (
+        "1 DISK_GB, 1 PCPU and 2 VCPU with 64 MEMORY_MB in pages (large) on one NUMA node, "
+        "2 devices CUSTOM_GPU with CUSTOM_FAST, 1 CUSTOM_A and 2 CUSTOM_B of one provider"
+    )
+
+
 def test_a_request_is_json_a_file_of_it_or_an_id(tmp_path: Path) -> None:
     file = tmp_path / "asked.json"
     file.write_text('{"request": {"resources": {"VCPU": 1}}}')

@@ -38,9 +38,13 @@ class DeviceAlias(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     traits: tuple[str, ...] = ()
     numa_policy: _Near = "legacy"
 
+    def __post_init__(self) -> None:
+        if not self.of_class:
+            raise ValueError("say `vendor_id` and `product_id`, or `resource_class`")
+
     @property
     def of_class(self) -> str:
-        """Empty when it says neither."""
+        """The resource class that its devices are of."""
         named = f"CUSTOM_PCI_{self.vendor_id}_{self.product_id}".upper() if self.vendor_id and self.product_id else ""
         return self.resource_class or named
 
@@ -114,8 +118,6 @@ def _by_alias(name: str, count: int, aliases: Aliases, policy: str) -> Requested
     alias = aliases.get(name)
     if alias is None:
         raise CannotHonour(f"PCI alias {name} is not defined")
-    if not alias.of_class:
-        raise CannotHonour(f"PCI alias {name} says neither vendor_id and product_id nor resource_class")
     return RequestedDevices(
         resource_class=alias.of_class,
         count=count,

@@ -143,6 +143,7 @@ def _tell_request(answer: dict[str, Any]) -> None:
 def request_in_words(request: dict[str, Any]) -> str:
     """``2 VCPU, 512 MEMORY_MB, trait CUSTOM_A, not trait CUSTOM_B, in zone nova``."""
     parts = [f"{amount} {name}" for name, amount in request["resources"].items()]
+    parts += [*_cells_in_words(request.get("layout") or {}), *_pieces_in_words(request)]
     parts += [f"trait {name}" for name in (*request["required_traits"], *request["image_traits"])]
     parts += [f"not trait {name}" for name in request["forbidden_traits"]]
     parts += [f"trait {name} if possible" for name in request.get("preferred_traits", ())]
@@ -154,6 +155,24 @@ def request_in_words(request: dict[str, Any]) -> str:
     parts += [f"not on {', '.join(request['not_hosts'])}"] if request.get("not_hosts") else []
     parts += [f"near {request['network']}"] if request.get("network") else []
     return ", ".join(parts)
+
+
+def _cells_in_words(layout: dict[str, Any]) -> Iterable[str]:
+    pages = f" in pages ({layout['page_size']})" if layout.get("page_size") else ""
+    for cell in layout.get("cells", ()):
+        own = len(cell.get("dedicated", ()))
+        cores = [(own, "PCPU"), (len(cell["cpus"]) - own, "VCPU")]
+        said = " and ".join(f"{number} {name}" for number, name in cores if number)
+        yield f"{said} with {cell['memory_mb']} MEMORY_MB{pages} on one NUMA node"
+
+
+def _pieces_in_words(request: dict[str, Any]) -> Iterable[str]:
+    for device in request.get("devices", ()):
+        traits = "".join(f" with {name}" for name in device.get("required_traits", ()))
+        yield f"{device['count']} devices {device['resource_class']}{traits}"
+    for bundle in request.get("bundles", ()):
+        amounts = " and ".join(f"{amount} {name}" for name, amount in bundle["resources"].items())
+        yield f"{amounts} of one provider"
 
 
 def constraints_table(explanation: dict[str, Any]) -> Table:
