@@ -43,6 +43,9 @@ from kilonova_compute.reconcilers.port_wirings import PortWirings
 from kilonova_compute.reconcilers.stray_claims import StrayClaims
 from kilonova_compute.store import actions as action_store
 
+#: How soon a cell that has appeared, or come back, since the start is taken in.
+_CELLS_SECONDS = 5.0
+
 
 class ComputeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``cells`` is name to database URL; cell0 must be among them. ``controller_id`` outlives a restart.
@@ -97,10 +100,10 @@ class ComputeApp:
         await cells.start(self._settings.cells)
         self.compute = self._compose(cells)
         self._reports = Reports(self._bus, HostReports(self.compute))
-        for cell in cells.all():
-            await self._take_in(cell)
         await bootstrap_flavors(self.compute)
         await refresh_aggregates(self.compute)
+        for cell in cells.all():
+            await self._take_in(cell)
         self._start_reconcilers()
 
     async def _take_in(self, cell: Cell) -> None:
@@ -167,7 +170,7 @@ class ComputeApp:
         compute = self.compute
         self._wirings = Reconciler("port_wirings", 60.0, PortWirings(compute))
         for reconciler in (
-            Reconciler("cells", 5.0, self._take_in_more),
+            Reconciler("cells", _CELLS_SECONDS, self._take_in_more),
             Reconciler("lost_hosts", 5.0, LostHosts(compute)),
             Reconciler("aggregates", 5.0, partial(refresh_aggregates, compute)),
             Reconciler("advance_actions", 1.0, partial(advance_actions, compute)),

@@ -213,6 +213,8 @@ async def test_a_database_that_is_not_open_yet_refuses_work_at_once(url):
     unopened = Database(url)
     with pytest.raises(DatabaseUnavailable, match="not open"):
         await unopened.write(names)
+    with pytest.raises(DatabaseUnavailable, match="not open"):
+        await unopened.read(names)
     await unopened.close()
 
 

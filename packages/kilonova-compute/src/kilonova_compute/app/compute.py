@@ -80,8 +80,9 @@ class Compute:
         self.carriers[cell.name].wake()
 
     def unreachable_cells(self) -> frozenset[str]:
-        """The cells whose databases did not answer when they were last asked."""
-        return frozenset(name for name, carrier in self.carriers.items() if not carrier.reachable)
+        """The cells whose databases did not answer when they were last asked, or are not open yet."""
+        dark = (name for name, carrier in self.carriers.items() if not carrier.reachable)
+        return frozenset(dark) | {cell.name for cell in self.cells.all() if not cell.database.is_open}
 
     async def announced(self, cell: Cell) -> None:
         """Wait until the index has what was committed, so that whoever asked sees it in lists."""

@@ -1,16 +1,18 @@
 """The cells of this cloud: each a database of its own, and one global database for what belongs to no cell.
 
-A cell appears by a row; the registry is read again from time to time, so nothing needs a restart. cell0 holds servers
+A cell appears by a row; the registry is read again from time to time, so nothing needs a restart. A cell whose database
+is away is known but not open: it answers Unavailable, like any that is away later, until it opens. cell0 holds servers
 that could not be placed; it has no hosts.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 
 from kilonova_kit.database import Database
-from kilonova_kit.errors import NotFound
+from kilonova_kit.errors import NotFound, Unavailable
 
 from kilonova_compute.store import cells as store
 from kilonova_compute.store.tables import CELL, GLOBAL
@@ -18,6 +20,8 @@ from kilonova_compute.store.tables import CELL, GLOBAL
 log = logging.getLogger(__name__)
 
 CELL0 = "cell0"
+#: For how long a cell's database may be away before the others go on without it.
+_PATIENCE_SECONDS = 2.0
 
 
 class Cell:
@@ -35,19 +39,19 @@ class Cells:
         self._cells: dict[str, Cell] = {}
 
     async def start(self, wanted: Mapping[str, str]) -> None:
-        """Open the global database, enter the ``wanted`` cells (name to URL) and open every cell there is."""
+        """Open the global database, enter the ``wanted`` cells (name to URL), open every cell that can be opened."""
         await self.database.start(GLOBAL)
         await self.database.write(lambda tx: store.enter(tx, wanted))
         await self.refresh()
 
-    async def refresh(self) -> None:
-        """Open cells that have appeared since."""
+    async def refresh(self) -> list[Cell]:
+        """Know the cells that have appeared since, and open those that are not open; which of them are open now."""
         for name, url in (await self.database.read(store.all_cells)).items():
             if name not in self._cells:
-                cell = Cell(name, Database(url, name=name))
-                await cell.database.start(CELL)
-                self._cells[name] = cell
-                log.info("cell %s is open", name)
+                self._cells[name] = Cell(name, Database(url, name=name))
+        waiting = [cell for cell in self._cells.values() if not cell.database.is_open]
+        await asyncio.gather(*(_open(cell) for cell in waiting))
+        return [cell for cell in waiting if cell.database.is_open]
 
     async def close(self) -> None:
         for cell in self._cells.values():
@@ -65,3 +69,13 @@ class Cells:
         if name not in self._cells:
             raise NotFound(f"there is no cell {name}")
         return self._cells[name]
+
+
+async def _open(cell: Cell) -> None:
+    """Open the cell, unless its database is away."""
+    try:
+        await cell.database.start(CELL, patience_seconds=_PATIENCE_SECONDS)
+    except Unavailable as error:
+        log.warning("cell %s is not open yet: %s", cell.name, error.message)
+        return
+    log.info("cell %s is open", cell.name)

@@ -7,7 +7,7 @@ provider that the host's own report made, under the host's id and name.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 from kilonova_driver.types.inventory import Inventory as HostInventory
@@ -147,6 +147,11 @@ class PlacementService:
     async def used(self) -> dict[str, dict[str, int]]:
         """What is claimed of each host, per resource class, by host id."""
         return {use.provider.provider_id: use.used for use in await self._client.providers()}
+
+    async def hosts_in(self, cells: Collection[str]) -> list[str]:
+        """The ids of the hosts that placement knows in these cells."""
+        providers = [use.provider for use in await self._client.providers()]
+        return [one.provider_id for one in providers if one.cell in cells and one.parent_id is None]
 
     async def remove_host(self, host_id: str) -> None:
         """Forget a host with its parts. Raises Conflict while there are claims on it."""

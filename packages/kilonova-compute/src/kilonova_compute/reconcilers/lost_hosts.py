@@ -14,23 +14,36 @@ from kilonova_compute.store import hosts as store
 
 log = logging.getLogger(__name__)
 
+_DARK = "its cell does not answer"
+
 
 class LostHosts:
-    """Remembers only what placement was last told."""
+    """Remembers only what placement was last told, and of which cells' hosts it was asked."""
 
     def __init__(self, compute: Compute) -> None:
         self._compute = compute
         self._told: dict[str, str] = {}
+        self._unseen: frozenset[str] = frozenset()
 
     async def __call__(self) -> None:
         now, dark = self._compute.clock(), self._compute.unreachable_cells()
         for host in await self._refresh(dark):
-            reason = "its cell does not answer" if host.cell in dark else self._reason(host, now)
+            reason = _DARK if host.cell in dark else self._reason(host, now)
             if self._told.get(host.id) != reason and host.inventory:
                 await self._compute.placement.set_down(host.id, reason)
                 self._told[host.id] = reason
                 if reason:
                     log.warning("host %s: %s", host.name, reason)
+        await self._close_unseen(dark)
+
+    async def _close_unseen(self, dark: frozenset[str]) -> None:
+        """The hosts of a cell that was away when we started are known to placement only."""
+        unseen = dark - {host.cell for host in self._compute.hosts.values()}
+        if unseen - self._unseen:
+            for host_id in await self._compute.placement.hosts_in(unseen - self._unseen):
+                await self._compute.placement.set_down(host_id, _DARK)
+                self._told[host_id] = _DARK
+        self._unseen = unseen
 
     async def _refresh(self, dark: frozenset[str]) -> list[Host]:
         found = [host for host in self._compute.hosts.values() if host.cell in dark]

@@ -38,6 +38,9 @@ _group_size = histogram("kilonova_database_group_size", "Transactions committed 
 #: The execution option that marks the writer's connection.
 _WRITES = "kilonova_writes"
 
+#: For how long a PostgreSQL server may be silent when it is called; libpq itself would wait for minutes.
+_CONNECT_SECONDS = 10
+
 #: PostgreSQL's codes for "run it again": serialization failure, deadlock, lock not available, server starting or going.
 _PASSING_STATES = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "08006", "08001", "08003"})
 
@@ -89,9 +92,7 @@ class Database:
         self.url, self.name = url, name or url.rsplit("/", 1)[-1]
         self._patience = patience_seconds
         self.engine = _make_engine(url, readers)
-        self._closed = False
-        #: Whether the writer takes work: from the end of ``start`` to ``close``.
-        self._takes_work = False
+        self._is_open = self._closed = False
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_for_ever, name=f"write-{self.name}", daemon=True)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix=f"read-{self.name}")
@@ -99,15 +100,23 @@ class Database:
         #: The writer thread's own; None before its first work and after a failure.
         self._writing: Connection | None = None
 
-    async def start(self, metadata: MetaData) -> None:
-        """Create what is missing and expand what is older, then take work. Raises DatabaseUnavailable."""
-        await asyncio.to_thread(self._persist, lambda: expand(self.engine, metadata))
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes work: from the end of ``start`` to ``close``."""
+        return self._is_open
+
+    async def start(self, metadata: MetaData, *, patience_seconds: float | None = None) -> None:
+        """Create what is missing and expand what is older, then take work. Raises DatabaseUnavailable; may be repeated.
+
+        ``patience_seconds`` is for this only, where it is not to be the usual one.
+        """
+        await asyncio.to_thread(self._persist, lambda: expand(self.engine, metadata), patience_seconds)
         self._writer.start()
-        self._takes_work = True
+        self._is_open = True
 
     async def close(self) -> None:
         """Finish the work that waits, then let go; later work is refused."""
-        self._closed, self._takes_work = True, False
+        self._closed, self._is_open = True, False
         if self._writer.is_alive():
             self._queue.put(None)
             await asyncio.to_thread(self._writer.join)
@@ -116,8 +125,7 @@ class Database:
 
     async def write(self, transaction: Transaction[T]) -> T:
         """Run a transaction; when this returns, it is on disk. Raises what it raises, or DatabaseUnavailable."""
-        if not self._takes_work:
-            raise DatabaseUnavailable(f"database {self.name} is {'closed' if self._closed else 'not open'}")
+        self._check_open()
         work = _Work(transaction, asyncio.get_running_loop())
         self._queue.put(work)
         result: T = await work.future
@@ -125,11 +133,14 @@ class Database:
 
     async def read(self, transaction: Transaction[T]) -> T:
         """Run a function that only reads, in a reader thread, on one snapshot."""
-        if self._closed:
-            raise DatabaseUnavailable(f"database {self.name} is closed")
+        self._check_open()
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, context.run, self._read, transaction)
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise DatabaseUnavailable(f"database {self.name} is {'closed' if self._closed else 'not open'}")
 
     def _read(self, transaction: Transaction[T]) -> T:
         def attempt() -> T:
@@ -217,9 +228,10 @@ class Database:
             _plainly(connection, "ROLLBACK TO SAVEPOINT work")
         _plainly(connection, "RELEASE SAVEPOINT work")
 
-    def _persist(self, attempt: Callable[[], T]) -> T:
+    def _persist(self, attempt: Callable[[], T], patience_seconds: float | None = None) -> T:
         """Try until it works or patience is over; only passing faults are tried again."""
-        give_up, pause = time.monotonic() + self._patience, 0.005
+        patience = self._patience if patience_seconds is None else patience_seconds
+        give_up, pause = time.monotonic() + patience, 0.005
         while True:
             try:
                 return attempt()
@@ -235,7 +247,8 @@ class Database:
 
 def _make_engine(url: str, readers: int) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=readers + 1, max_overflow=2, pool_pre_ping=True)
+        most = {"connect_timeout": _CONNECT_SECONDS} if "+psycopg:" in url else {}
+        return create_engine(url, pool_size=readers + 1, max_overflow=2, pool_pre_ping=True, connect_args=most)
     engine = create_engine(
         url, poolclass=pool.QueuePool, pool_size=readers + 1, max_overflow=2, connect_args={"check_same_thread": False}
     )
