@@ -5,6 +5,7 @@
 Each round boots the image three times, one after the other: as a server with a config drive, as a server that asks the
 metadata service, and bare: the same QEMU command line started by hand (``bare_guest.py``). What a server takes longer
 to its ready line than the bare guest is ours. Every round is printed when it is over; a round takes half a minute.
+Where others use the machine too, put ``chrt --rr 1`` before the line (as root): all of it then goes before them.
 """
 
 from __future__ import annotations
