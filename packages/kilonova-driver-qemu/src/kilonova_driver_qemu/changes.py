@@ -1,8 +1,8 @@
 """What of a guest may change after it was made: a pure comparison of two specs.
 
 Its disks are its identity: their names, order, bases and buses stay; a disk may grow. The machine itself (CPUs,
-memory, model, firmware) changes only while the guest is off. All else (network interfaces, config drive, kernel) is
-taken up when the guest is started next.
+memory, their layout, model, firmware, devices) changes only while the guest is off. All else (network interfaces,
+config drive, kernel) is taken up when the guest is started next.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from kilonova_driver.types.guests import Disk, GuestSpec
 
 from kilonova_driver_qemu.disks import disk_bytes
 
-_MACHINE = ("vcpus", "memory_mib", "firmware", "machine", "cpu_model", "serial_console")
+_MACHINE = ("vcpus", "memory_mib", "firmware", "machine", "cpu_model", "serial_console", "devices")
+#: Where its threads run may change at any time, what it sees of itself may not.
+_LAYOUT = ("topology", "cells")
 
 
 def check_change(old: GuestSpec, new: GuestSpec, *, runs: bool) -> tuple[Disk, ...]:
@@ -20,7 +22,9 @@ def check_change(old: GuestSpec, new: GuestSpec, *, runs: bool) -> tuple[Disk, .
     before, after = [disk.name for disk in old.disks], [disk.name for disk in new.disks]
     if before != after:
         raise Conflict(f"the disks of guest {old.guest_id} are {_listed(before)}; they cannot become {_listed(after)}")
-    fixed = [name for name in _MACHINE if getattr(old, name) != getattr(new, name)] if runs else []
+    fixed = [name for name in _MACHINE if getattr(old, name) != getattr(new, name)]
+    fixed += [name for name in _LAYOUT if getattr(old.layout, name) != getattr(new.layout, name)]
+    fixed = fixed if runs else []
     if fixed:
         raise Conflict(f"guest {old.guest_id} runs; only while it is off may change: {', '.join(fixed)}")
     pairs = zip(old.disks, new.disks, strict=True)

@@ -18,6 +18,7 @@ from kilonova_driver.errors import InvalidSpec, Unsupported
 from kilonova_driver.types.guests import Disk, DiskFormat, GuestSpec, Nic
 
 from kilonova_driver_qemu.layout import check_disk_name, check_guest_id, firmware_uuid
+from kilonova_driver_qemu.topology import check_layout, handed_devices, has_siblings, processors_and_memory
 
 NIC_MODELS = {
     "virtio": "virtio-net-pci",
@@ -74,6 +75,10 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     launcher: tuple[str, ...] = ()
     #: Opens the taps, once there.
     tap_opener: tuple[str, ...] = ()
+    #: Lets a guest with devices lock its memory: they write into it at any time.
+    memory_locker: tuple[str, ...] = ()
+    #: Who guests run as; None for whoever the driver is.
+    run_as: tuple[int, int] | None = None
     #: Gives up all rights, when the taps are open.
     rights_dropper: tuple[str, ...] = ()
 
@@ -92,6 +97,7 @@ def check_spec(spec: GuestSpec, features: frozenset[str]) -> None:
         raise InvalidSpec(f"machine {spec.machine!r} is neither pc nor q35")
     _check_disks(spec)
     _check_nics(spec)
+    check_layout(spec)
 
 
 def _machine_family(machine: str) -> str:
@@ -126,6 +132,7 @@ def command_line(spec: GuestSpec, host: Host, files: Descriptors) -> list[str]:
         # The namespace of the taps need not exist while no guest of the host has one.
         *(host.launcher if spec.nics else ()),
         *_tap_opener(spec, host, files),
+        *(host.memory_locker if spec.devices else ()),
         *host.rights_dropper,
         host.qemu,
         *_process(spec, host),
@@ -135,6 +142,7 @@ def command_line(spec: GuestSpec, host: Host, files: Descriptors) -> list[str]:
         *_disks(spec, files),
         *_config_drive(files),
         *_nics(spec, files),
+        *handed_devices(spec),
     ]
 
 
@@ -164,20 +172,25 @@ def _machine(spec: GuestSpec, host: Host) -> Iterator[str]:
     identity = firmware_uuid(spec.guest_id)
     yield from ("-machine", f"{spec.machine or host.machine},usb=off,dump-guest-core=off")
     yield from ("-accel", host.accelerator if host.accelerator != "tcg" else f"tcg,tb-size={host.tcg_buffer_mib}")
-    yield from ("-cpu", cpu_model(spec.cpu_model or host.cpu_model, host.accelerator))
-    yield from ("-smp", f"{spec.vcpus},sockets={spec.vcpus},cores=1,threads=1")
-    yield from ("-m", f"size={spec.memory_mib}M")
+    yield from ("-cpu", cpu_model(spec.cpu_model or host.cpu_model, host.accelerator, siblings=has_siblings(spec)))
+    yield from processors_and_memory(spec)
     yield from ("-uuid", identity)
     product = "manufacturer=OpenStack Foundation,product=OpenStack Compute,family=Virtual Machine"
     yield from ("-smbios", f"type=1,{product},serial={identity},uuid={identity}")
     yield from ("-rtc", "base=utc,driftfix=slew" if host.accelerator == "kvm" else "base=utc")
 
 
-def cpu_model(wished: str, accelerator: str) -> str:
-    """Choose the ``-cpu`` value: the best one unless a model is named."""
+def cpu_model(wished: str, accelerator: str, *, siblings: bool = False) -> str:
+    """Choose the ``-cpu`` value: the best one unless a model is named.
+
+    The emulated processor is one of AMD's, which shows threads only with a feature that emulation lacks: for a guest
+    whose cores have several it is called Intel's.
+    """
     if wished not in BEST_CPU:
         return _escaped(wished)
-    return "host" if accelerator == "kvm" else "max"
+    if accelerator == "kvm":
+        return "host"
+    return "max,vendor=GenuineIntel" if siblings else "max"
 
 
 def _channels(spec: GuestSpec, files: Descriptors) -> Iterator[str]:

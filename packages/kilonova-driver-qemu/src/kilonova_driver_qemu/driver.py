@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kilonova_driver.driver import CONTRACT_VERSION, Driver, Mode, PowerTarget
 from kilonova_driver.errors import Conflict, GuestNotFound, Internal, Stale
-from kilonova_driver.types.guests import Diagnostics, Guest, GuestEvent, GuestSpec
+from kilonova_driver.types.guests import Diagnostics, Feature, Guest, GuestEvent, GuestSpec
 from kilonova_driver.types.inventory import Capabilities, Inventory
 from kilonova_driver.types.orders import Order
 from kilonova_driver.types.settings import DriverSettings
@@ -24,9 +24,10 @@ from kilonova_driver_qemu.accelerator import KVM_DEVICE, Accelerator, choose_acc
 from kilonova_driver_qemu.command_line import Host, check_spec
 from kilonova_driver_qemu.console import console_tail, cut
 from kilonova_driver_qemu.diagnostics import diagnose
+from kilonova_driver_qemu.features import features_here
 from kilonova_driver_qemu.guest import House, LocalGuest
 from kilonova_driver_qemu.inventory import measure
-from kilonova_driver_qemu.launching import resolved, rights_dropper, tap_opener
+from kilonova_driver_qemu.launching import memory_locker, resolved, rights_dropper, tap_opener
 from kilonova_driver_qemu.layout import StateFiles, check_guest_id
 from kilonova_driver_qemu.options import Options, find_program, read_options
 from kilonova_driver_qemu.orders import bury, check_order
@@ -35,7 +36,6 @@ from kilonova_driver_qemu.record import Tombstone, forget_old_tombstones, load_t
 log = logging.getLogger(__name__)
 
 NAME = "qemu"
-FEATURES: frozenset[str] = frozenset({"kernel_boot", "config_drive"})
 CUT_LOGS_SECONDS = 5.0
 
 
@@ -51,6 +51,7 @@ class QemuDriver:
         self._settings = settings
         self._options: Options = read_options(settings.options)
         self._files = StateFiles(Path(settings.state_dir).absolute())
+        self._features = features_here(settings.run_as)
         self._guests: dict[str, LocalGuest] = {}
         self._events: asyncio.Queue[GuestEvent | None] = asyncio.Queue()
         self._house = House(files=self._files, options=self._options, host=self._host, announce=self._events.put_nowait)
@@ -87,7 +88,7 @@ class QemuDriver:
             version=version("kilonova-driver-qemu"),
             contract=CONTRACT_VERSION,
             talents=frozenset({"pause", "diagnostics"}),
-            features=FEATURES,
+            features=self._features,
         )
 
     async def inventory(self) -> Inventory:
@@ -127,6 +128,8 @@ class QemuDriver:
             sandbox=options.sandbox,
             launcher=resolved(self._settings.launcher),
             tap_opener=tap_opener(),
+            memory_locker=memory_locker() if Feature.DEVICES in self._features else (),
+            run_as=self._settings.run_as,
             rights_dropper=rights_dropper(self._settings.run_as, groups),
         )
 
@@ -170,7 +173,7 @@ class QemuDriver:
     # -- orders -------------------------------------------------------------------------------------------------
 
     async def ensure_guest(self, order: Order, spec: GuestSpec, power: PowerTarget) -> Guest:
-        check_spec(spec, FEATURES)
+        check_spec(spec, self._features)
         guest = self._guests.get(spec.guest_id)
         if guest is None:
             self._check_buried(order, spec.guest_id)

@@ -33,16 +33,16 @@ from kilonova_driver.types.orders import Order
 from kilonova_driver_qemu.changes import check_change
 from kilonova_driver_qemu.command_line import Host
 from kilonova_driver_qemu.disks import disk_bytes, grow_disk, make_disk
+from kilonova_driver_qemu.handing import BUS
 from kilonova_driver_qemu.launching import check_readable, launch
 from kilonova_driver_qemu.layout import GuestFiles, StateFiles
-from kilonova_driver_qemu.monitor import Monitor
 from kilonova_driver_qemu.options import Options
 from kilonova_driver_qemu.orders import as_driver_error, bury, check_order
 from kilonova_driver_qemu.patience import Patience
+from kilonova_driver_qemu.pinning import pin
 from kilonova_driver_qemu.process import (
     Identity,
     Watch,
-    boot_id,
     describe_status,
     find_holder,
     identify,
@@ -57,6 +57,7 @@ from kilonova_driver_qemu.record import (
     remembered,
     save_record,
 )
+from kilonova_driver_qemu.recovering import how_it_ended, reconnect
 from kilonova_driver_qemu.running import GONE, SHUT_DOWN, Running
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 #: A guest that sleeps through the power button is asked again after this long.
 ASK_AGAIN_SECONDS = 10.0
-ATTACH_SECONDS = 5.0
 
 _POWER = {
     "running": Power.ON,
@@ -245,7 +245,7 @@ class LocalGuest:
             return
         record = self._record
         if record.process is not None:
-            resting, reason = _how_it_ended(record)
+            resting, reason = how_it_ended(record)
             self._note(process=None, resting=resting, reason=reason, started_at=None, expected_end=False)
         self._told = self._condition()
 
@@ -257,7 +257,7 @@ class LocalGuest:
         if identity is None:
             return False
         watch = Watch(identity)
-        monitor, status = await _connect(self.files)
+        monitor, status = await reconnect(self.files, identity.pid, self._record.spec)
         self._running = running = Running(watch, monitor, self.files.monitor, self._process_changed)
         running.status = status
         self._save_process(identity)
@@ -340,6 +340,8 @@ class LocalGuest:
             else:
                 await self._running.ask("block_resize", {"node-name": disk.name, "size": size})
         self._save(spec=new)
+        if self._running is not None and old.layout != new.layout:
+            await pin(self._running, self._running.pid, new.layout)
 
     async def set_power(self, order: Order, target: PowerTarget, mode: Mode, grace_seconds: float) -> Guest:
         async def work() -> None:
@@ -440,6 +442,7 @@ class LocalGuest:
         if running is not None:
             await running.close()
         if self._record.spec is not None:
+            BUS.release(self._record.spec.devices)
             self._note(process=None, started_at=None, expected_end=False, resting=resting, reason=reason)
 
     # -- its end ------------------------------------------------------------------------------------------------
@@ -473,27 +476,8 @@ class LocalGuest:
             await self._running.close()
 
 
-def _how_it_ended(record: Record) -> tuple[Power, str]:
-    """Judge a process that is gone though nobody saw it go."""
-    if record.expected_end:
-        return Power.OFF, ""
-    if record.process is not None and record.process.boot_id != boot_id():
-        return Power.OFF, "its host was restarted"
-    return Power.CRASHED, "its process ended while no driver watched"
-
-
 def _remove_files(files: GuestFiles) -> None:
     # The record goes last: until then a new driver still sees whose remains these are.
     if files.disks.exists():
         shutil.rmtree(files.disks)
     shutil.rmtree(files.home)
-
-
-async def _connect(files: GuestFiles) -> tuple[Monitor | None, str]:
-    """Connect to a process that lives already, and ask for its state; without an answer it is taken to run."""
-    try:
-        monitor = await Monitor.connect(files.monitor, ATTACH_SECONDS)
-        return monitor, await monitor.status()
-    except DriverError as error:
-        log.info("a guest's monitor does not answer yet: %s", error)
-        return None, "running"

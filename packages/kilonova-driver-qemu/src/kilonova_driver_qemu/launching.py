@@ -6,6 +6,7 @@ A process that dies at start is explained by what it wrote to ``qemu.log`` since
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -20,9 +21,11 @@ from kilonova_driver.types.guests import Disk, GuestSpec
 from kilonova_driver_qemu import open_taps
 from kilonova_driver_qemu.command_line import Descriptors, DiskDescriptors, Host, command_line
 from kilonova_driver_qemu.failures import explain, tail
+from kilonova_driver_qemu.handing import BUS
 from kilonova_driver_qemu.layout import GuestFiles
 from kilonova_driver_qemu.monitor import Monitor, listen
 from kilonova_driver_qemu.options import find_program
+from kilonova_driver_qemu.pinning import pin
 from kilonova_driver_qemu.process import Identity, Watch, describe_status, identify, spawn, take_lock
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
@@ -115,6 +118,11 @@ def rights_dropper(run_as: tuple[int, int] | None, groups: tuple[int, ...]) -> t
     return (_program("setpriv"), *drop, "--no-new-privs", "--")
 
 
+def memory_locker() -> tuple[str, ...]:
+    """Give the program that lifts the bound on locked memory. Raises Internal without it."""
+    return (_program("prlimit"), "--memlock=unlimited:unlimited")
+
+
 def _program(name: str) -> str:
     path = find_program(name)
     if path is None:
@@ -127,6 +135,8 @@ async def launch(
 ) -> tuple[Watch, Monitor]:
     """Start the guest; ``remember`` is called as soon as there is a process. Raises any DriverError but Unsupported."""
     said = files.complaints.stat().st_size if files.complaints.exists() else 0
+    if spec.devices:
+        await asyncio.to_thread(BUS.prepare, spec.devices, host.run_as)
     with contextlib.ExitStack() as stack:
         try:
             opened = open_files(stack, spec, files)
@@ -141,10 +151,21 @@ async def launch(
     watch = Watch(identity or Identity(pid=pid, start_ticks=0, boot_id=""))
     try:
         # Only the process holds the listening socket now, so this ends at once when the process does.
-        return watch, await Monitor.connect(files.monitor, seconds)
+        monitor = await Monitor.connect(files.monitor, seconds)
     except DriverError as error:
+        BUS.release(spec.devices)
         failure = await _explain(watch, files, said, error)
         raise failure from error
+    try:
+        await pin(monitor, watch.identity.pid, spec.layout)
+    except DriverError:
+        # A guest that runs where others have been promised to be alone does not run at all.
+        await monitor.close()
+        watch.send(signal.SIGKILL)
+        await watch.wait(5.0)
+        BUS.release(spec.devices)
+        raise
+    return watch, monitor
 
 
 async def _explain(watch: Watch, files: GuestFiles, said: int, error: DriverError) -> DriverError:
