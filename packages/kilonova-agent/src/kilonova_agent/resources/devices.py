@@ -14,6 +14,9 @@ from kilonova_driver.types.inventory import Device, Part, PciDevice
 
 from kilonova_agent.resources.host_file import DeviceRule, class_name, trait_name
 
+#: How the classes of devices begin whose rule names none.
+OF_DEVICES = "CUSTOM_PCI_"
+
 
 class Kind(NamedTuple):
     """Devices that are alike to whoever asks. ``node`` is the NUMA node whose part theirs is below, -1 for none."""
@@ -52,8 +55,13 @@ def kinds_of(
     return found
 
 
+def named_class(rule: DeviceRule) -> str:
+    """The class that a rule gives, as far as it says so without a device."""
+    return class_name(rule.resource_class or f"{OF_DEVICES}{rule.vendor_id}_{rule.product_id}")
+
+
 def _kind(device: PciDevice, rule: DeviceRule, node: int) -> Kind:
-    word = rule.resource_class or f"CUSTOM_PCI_{device.vendor_id}_{device.product_id}"
+    word = rule.resource_class or f"{OF_DEVICES}{device.vendor_id}_{device.product_id}"
     return Kind(node, class_name(word), tuple(sorted({trait_name(trait) for trait in rule.traits})))
 
 

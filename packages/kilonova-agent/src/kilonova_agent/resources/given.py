@@ -17,6 +17,7 @@ from kilonova_driver.types.guests import HandedDevice
 from kilonova_driver.types.inventory import PciDevice
 from kilonova_messages.wishes import GuestWish
 
+from kilonova_agent.resources.devices import OF_DEVICES
 from kilonova_agent.resources.processors import pick
 from kilonova_agent.resources.trees import Seat, Tree
 
@@ -113,9 +114,9 @@ def _devices(
     chosen: list[PciDevice] = []
     handed: list[HandedDevice] = []
     for wished in wish.devices:
-        there = _seat(tree, wished.provider_id).devices.get(wished.resource_class)
-        if there is None:
-            continue  # a class of which there is nothing to hand over
+        if not _is_device(tree, wished.resource_class):
+            continue  # an amount or a thing of which nothing is handed over: a license, a part of an operator's own
+        there = _seat(tree, wished.provider_id).devices.get(wished.resource_class, ())
         fit = [one for one in there if one.address not in taken and (not one.group or one.group not in groups)]
         fit.sort(key=lambda one: (one.address not in had, one.address))
         if len(fit) < wished.count:
@@ -126,3 +127,7 @@ def _devices(
         ]
         taken |= {one.address for one in fit[: wished.count]}
     return tuple(handed), tuple(sorted({one.group for one in chosen if one.group}))
+
+
+def _is_device(tree: Tree, resource_class: str) -> bool:
+    return resource_class in tree.device_classes or resource_class.startswith(OF_DEVICES)

@@ -20,7 +20,7 @@ from kilonova_driver.types.inventory import Inventory, NumaNode, Part, PciDevice
 from kilonova_messages.providers import provider_id
 
 from kilonova_agent.errors import AgentError
-from kilonova_agent.resources.devices import Kind, kinds_of
+from kilonova_agent.resources.devices import Kind, kinds_of, named_class
 from kilonova_agent.resources.host_file import NAME, ExtraProvider, HostFile
 from kilonova_agent.resources.processors import Cores, written
 
@@ -45,6 +45,8 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
     cores: Cores = ()
     shared: frozenset[int] = frozenset()
     nodes: dict[int, frozenset[int]] = {}
+    #: The classes that are PCI devices here, whether there is one now or not.
+    device_classes: frozenset[str] = frozenset()
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +81,9 @@ def make_tree(facts: Facts, said: HostFile, host_id: str) -> Tree:
         cores=tuple(core for node in inventory.nodes for core in node.cores),
         shared=_shared(inventory, said) if said.dedicated or said.shared else frozenset(),
         nodes={node.number: frozenset(node.cpus) for node in inventory.nodes},
+        device_classes=frozenset(
+            [*(kind.resource_class for kind in kinds), *(named_class(rule) for rule in said.pci_devices)]
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """What guests get for themselves: never the same, always the same again."""
 
 import itertools
+import uuid
 
 import msgspec
 import pytest
@@ -95,6 +96,17 @@ def test_a_part_that_is_gone_is_told(tree, make_wish):
     lost = msgspec.structs.replace(cell(0, 0), provider_id=provider_id(HOST_ID, "NUMA9"))
     with pytest.raises(NoResources, match="not there any more"):
         choose(dedicated(make_wish, lost), tree, Given(), [])
+
+
+def test_what_is_no_device_is_claimed_and_not_handed_over(tree, make_wish):
+    license_of_nobody_here = WishedDevices(resource_class="CUSTOM_LICENSE", count=2, provider_id=str(uuid.uuid4()))
+    assert choose(make_wish(devices=(license_of_nobody_here,)), tree, Given(), []) == Given()
+
+
+def test_a_device_that_was_claimed_and_is_gone_is_told(tree_of, machine, make_wish):
+    bare = tree_of(msgspec.structs.replace(machine, pci_devices=()), pci_devices=[{"vendor_id": "10de"}])
+    with pytest.raises(NoResources):
+        choose(make_wish(devices=(GPUS,)), bare, Given(), [])
 
 
 def test_the_layout_holds_this_hosts_numbers(tree, make_wish):
