@@ -36,8 +36,8 @@ from kilonova_placement.model.requests import Place, Request
         (
             Request(resources={"VCPU": 1}, forbidden_traits=("AVX",), place=Place(not_hosts=("h6",))),
             "It does not fit on any of the 6 hosts. "
-            "2 hosts do not take new servers (1 is disabled, 1 is down). "
-            "1 host is enabled but is excluded by the request. "
+            "2 hosts do not take new servers (1 is disabled, 1 is down); otherwise they would do. "
+            "1 host is enabled but is excluded by the request; otherwise it would do. "
             "3 hosts are not excluded but have a forbidden trait (AVX).",
         ),
     ],
@@ -78,7 +78,7 @@ def test_some_of_many_that_fit_are_counted(make):
     index = make.index_of(make.host(1, vcpu=2), make.host(2, vcpu=0))
     words = in_words(make.explain(Request(resources={"VCPU": 1}), index, 3))
     assert words == (
-        "Only 2 of 3 fit. 1 host is enabled but has no VCPU at all. "
+        "Only 2 of 3 fit. 1 host is enabled but has no VCPU at all; otherwise it would do. "
         "The 2 that fit use up what the remaining hosts have."
     )
 

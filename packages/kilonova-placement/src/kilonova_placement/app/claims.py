@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import Any
 
 from kilonova_kit.errors import BadRequest, Conflict, NotFound
@@ -55,6 +56,15 @@ def check_request(request: Request) -> None:
         )
     if wrong := contradiction(request):
         raise BadRequest(wrong)
+    if request.place.network:
+        _check_network(request.place.network)
+
+
+def _check_network(text: str) -> None:
+    try:
+        ip_network(text, strict=False)
+    except ValueError as error:
+        raise BadRequest(f"request.place.network: {error}") from error
 
 
 def _check_group(wish: GroupWish) -> None:

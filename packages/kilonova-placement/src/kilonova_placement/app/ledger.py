@@ -62,9 +62,9 @@ _AWAY = "placement is starting or shutting down: try again"
 class Ledger:
     """``index`` may be read by anyone at any time; only this class changes it."""
 
-    def __init__(self, database: Database, clock: Clock, chooser: Chooser) -> None:
+    def __init__(self, database: Database, clock: Clock, chooser: Chooser, index: Index) -> None:
         self._database, self._clock, self._chooser = database, clock, chooser
-        self.index = Index()
+        self.index = index
         self._writer = new_uuid()
         self._position = FeedPosition(0)
         self._asked: list[Asked] = []

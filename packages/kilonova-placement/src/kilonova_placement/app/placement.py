@@ -14,24 +14,25 @@ from kilonova_kit.errors import Unavailable
 
 from kilonova_placement.app.ledger import Ledger
 from kilonova_placement.app.naming import register_all
+from kilonova_placement.app.own import criteria_of
 from kilonova_placement.app.proving import Proof, prove
 from kilonova_placement.app.reaping import reap, tidy
 from kilonova_placement.app.settings import PlacementSettings
 from kilonova_placement.deciding.choosing import Chooser
-from kilonova_placement.deciding.criteria import Criteria
+from kilonova_placement.deciding.index import Index
 from kilonova_placement.store.tables import metadata
 
 log = logging.getLogger(__name__)
 
 
 class PlacementApp:
-    """What handlers get as ``call.app``. Several of these may share one PostgreSQL database."""
+    """What handlers get as ``call.app``. Several of these may share one PostgreSQL database. Raises SettingsError."""
 
     def __init__(self, settings: PlacementSettings, clock: Clock = system_clock) -> None:
         self.settings, self.clock = settings, clock
         self.database = Database(settings.database, name="placement")
-        self.chooser = Chooser(Criteria(settings.multipliers), Random(settings.seed))  # noqa: S311 - breaks ties, keeps no secret
-        self.ledger = Ledger(self.database, clock, self.chooser)
+        self.chooser = Chooser(criteria_of(settings), Random(settings.seed))  # noqa: S311 - breaks ties, keeps no secret
+        self.ledger = Ledger(self.database, clock, self.chooser, Index(most=settings.limits))
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

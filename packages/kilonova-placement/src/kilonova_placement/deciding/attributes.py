@@ -190,10 +190,11 @@ def within(attributes: HostAttributes, network: str, rows: int) -> NDArray[np.bo
 
 
 def _halves(address: str) -> tuple[np.uint64, np.uint64]:
-    """An address as two halves of an IPv6 one, IPv4 in its place there; zeros for none."""
-    if not address:
+    """An address as two halves of an IPv6 one, IPv4 in its place there; zeros for a name or nothing."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
         return np.uint64(0), np.uint64(0)
-    parsed = ip_address(address)
     number = int(parsed) | _V4_IN_V6 if parsed.version == 4 else int(parsed)
     return np.uint64(number >> 64), np.uint64(number & _LOW)
 

@@ -36,13 +36,16 @@ class LabelSets:
     def put(self, row: int, labels: Iterable[str]) -> None:
         for word in self._words:
             word[row] = 0
+        found: dict[int, int] = {}
         for label in labels:
             bit = self._bit.get(label)
             if bit is None:
                 bit = self._bit[label] = self._new_bit()
-            while bit // 64 >= len(self._words):
+            found[bit // 64] = found.get(bit // 64, 0) | 1 << bit % 64
+        for number, bits in found.items():
+            while number >= len(self._words):
                 self._words.append(np.zeros_like(self._words[0]))
-            self._words[bit // 64][row] |= np.uint64(1 << bit % 64)
+            self._words[number][row] = bits
 
     def _new_bit(self) -> int:
         """The next bit; before one more word is begun, those of labels that no row has any more."""

@@ -12,13 +12,17 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
+import msgspec
+
 from kilonova_placement.deciding.criteria import Criteria
-from kilonova_placement.deciding.explaining import explain_refusal
+from kilonova_placement.deciding.explaining import explain_failure, explain_refusal
 from kilonova_placement.deciding.grouping import Placed, must_share, roomiest
 from kilonova_placement.deciding.index import Index, Part
+from kilonova_placement.deciding.own import OwnFailed
 from kilonova_placement.deciding.pictures import Picture, Pictures
 from kilonova_placement.deciding.scoring import change_by_one, checks, weights
 from kilonova_placement.deciding.spreading import spread
+from kilonova_placement.deciding.wanted import translate
 from kilonova_placement.model.explanations import Explanation, Winner
 from kilonova_placement.model.requests import Request
 
@@ -43,6 +47,13 @@ def choose(
     request: Request, count: int, index: Index, chooser: Chooser, asking: str = ""
 ) -> list[Placement] | Explanation:
     """Find places for ``count`` alike, all or none. ``asking`` does not count against itself in a group."""
+    try:
+        return _choose(request, count, index, chooser, asking)
+    except OwnFailed as failed:
+        return explain_failure(translate(request, index, asking), index, failed.what, count)
+
+
+def _choose(request: Request, count: int, index: Index, chooser: Chooser, asking: str) -> list[Placement] | Explanation:
     picture = chooser.pictures.of(request, index, chooser.criteria, asking)
     placements = list(_pick(picture, count, index, chooser))
     if len(placements) == count:
@@ -54,6 +65,13 @@ def choose(
 
 def explain(request: Request, count: int, index: Index, chooser: Chooser, asking: str = "") -> Explanation:
     """What would happen now: the constraints one by one, and the winner with its weights when it fits."""
+    try:
+        return _explain(request, count, index, chooser, asking)
+    except OwnFailed as failed:
+        return explain_failure(translate(request, index, asking), index, failed.what, count)
+
+
+def _explain(request: Request, count: int, index: Index, chooser: Chooser, asking: str) -> Explanation:
     picture = chooser.pictures.of(request, index, chooser.criteria, asking)
     wanted = picture.wanted
     placements = list(_pick(picture, count, index, chooser))
@@ -63,13 +81,7 @@ def explain(request: Request, count: int, index: Index, chooser: Chooser, asking
     root = placements[0].root
     given = {name: float(weight[root]) for name, weight in weights(wanted, index, chooser.criteria)}
     winner = Winner(host=index.names[root], cell=index.cell_name(root), weights=given)
-    return Explanation(
-        hosts=explanation.hosts,
-        count=count,
-        fits=explanation.fits,
-        constraints=explanation.constraints,
-        winner=winner,
-    )
+    return msgspec.structs.replace(explanation, winner=winner)
 
 
 def _pick(picture: Picture, count: int, index: Index, chooser: Chooser) -> Iterator[Placement]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
 import numpy as np
 
 from kilonova_placement.deciding.bits import Mask
-from kilonova_placement.deciding.constraints import Check
+from kilonova_placement.deciding.constraints import CONSTRAINTS, Check
 from kilonova_placement.deciding.constraints.check import Miss, plural
 from kilonova_placement.deciding.grouping import must_share
 from kilonova_placement.deciding.index import Index
@@ -17,19 +18,46 @@ from kilonova_placement.deciding.wanted import Wanted
 from kilonova_placement.model.explanations import Explanation, Removed
 from kilonova_placement.model.groups import GroupPolicy
 
+#: Hosts whose trees are looked at to say that they lack nothing else.
+_MOST_LOOKED_AT = 1000
+
 
 def explain_refusal(wanted: Wanted, index: Index, checks: Iterable[Check], count: int, fits: int) -> Explanation:
     """Say whom each check removed. ``fits`` of ``count`` found a place."""
-    mask = index.is_host[: index.rows].copy()
+    mask, every = index.is_host[: index.rows].copy(), list(checks)
     before, removed = ("", ""), list[Removed]()
-    for check in checks:
+    for number, check in enumerate(every):
+        was = mask.copy()
         removed.append(_apply(check, mask, before, index))
+        if removed[-1].removed:
+            only = _pass_all(every[number + 1 :], was & ~mask, wanted, index)
+            removed[-1] = msgspec.structs.replace(removed[-1], only=only)
         if removed[-1].removed or not before[0]:
             before = check.has
     removed += _in_the_tree(wanted, index, mask, before)
     if 0 < fits < count:
         removed.append(_used_up(wanted, fits, int(mask.sum())))
     return Explanation(hosts=index.hosts, count=count, fits=fits, constraints=tuple(removed))
+
+
+def explain_failure(wanted: Wanted, index: Index, what: str, count: int) -> Explanation:
+    """Say that ``what`` failed, after whom our own constraints removed."""
+    checks = (check for constraint in CONSTRAINTS for check in constraint(wanted, index))
+    found = explain_refusal(wanted, index, checks, count, 0)
+    left = found.hosts - sum(item.removed for item in found.constraints)
+    words = f"{left} {plural(left, 'host', 'hosts')} could not be judged, for {what} failed"
+    failed = Removed(constraint=what, removed=left, left=0, nearest=words)
+    return msgspec.structs.replace(found, constraints=(*found.constraints, failed))
+
+
+def _pass_all(checks: Iterable[Check], mask: Mask, wanted: Wanted, index: Index) -> int:
+    """How many of these hosts fail none of the checks. Many are not looked at one by one: then nothing is said (0)."""
+    for check in checks:
+        check.narrow(mask)
+    rows = np.flatnonzero(mask).tolist()
+    if len(rows) > _MOST_LOOKED_AT:
+        return 0
+    return sum(shortfall(wanted, index, row) is None for row in rows)
 
 
 def _apply(check: Check, mask: Mask, before: tuple[str, str], index: Index) -> Removed:

@@ -76,18 +76,26 @@ class ClassColumns:
     def put(self, row: int, inventory: Inventory | None, used: int) -> None:
         self.capacity[row] = capacity = inventory.capacity if inventory else 0
         self.used[row], self.free[row], self.beyond[row] = used, capacity - used, 0
-        self.set_units(row, [inventory] if inventory else [])
-        self.largest_capacity = max(self.largest_capacity, capacity)
+        if capacity > self.largest_capacity:
+            self.largest_capacity = capacity
+        if inventory is None:
+            self.min_unit[row], self.max_unit[row], self.step_size[row] = 0, 0, 1
+        else:
+            self._set_units(row, inventory.min_unit, inventory.largest_claim, inventory.step_size)
 
     def set_units(self, row: int, inventories: list[Inventory]) -> None:
         """What one claim may ask of this row; of a tree, the loosest of its providers (spreading looks closer)."""
-        self.min_unit[row] = smallest = min((inventory.min_unit for inventory in inventories), default=0)
-        self.max_unit[row] = largest = max((inventory.largest_claim for inventory in inventories), default=0)
-        self.step_size[row] = step = inventories[0].step_size if len(inventories) == 1 else 1
-        self.largest_min = max(self.largest_min, smallest)
-        self.largest_step = max(self.largest_step, step)
-        if inventories:
-            self.smallest_max = min(self.smallest_max, largest)
+        if not inventories:
+            self.min_unit[row], self.max_unit[row], self.step_size[row] = 0, 0, 1
+            return
+        smallest = min(inventory.min_unit for inventory in inventories)
+        largest = max(inventory.largest_claim for inventory in inventories)
+        self._set_units(row, smallest, largest, inventories[0].step_size if len(inventories) == 1 else 1)
+
+    def _set_units(self, row: int, smallest: int, largest: int, step: int) -> None:
+        self.min_unit[row], self.max_unit[row], self.step_size[row] = smallest, largest, step
+        self.largest_min, self.largest_step = max(self.largest_min, smallest), max(self.largest_step, step)
+        self.smallest_max = min(self.smallest_max, largest)
 
 
 class Index:

@@ -12,6 +12,7 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
     """One constraint, in the order they were applied: how many hosts it removed, how many were left.
 
     ``nearest`` is the nearest miss in words, ``nearest_host`` who that was. Both are empty when nothing was removed.
+    ``only`` of the removed fail nothing else: without this constraint they would do.
     """
 
     constraint: str
@@ -19,6 +20,7 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
     left: int
     nearest: str = ""
     nearest_host: str = ""
+    only: int = 0
 
 
 class Winner(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +64,9 @@ def in_words(explanation: Explanation) -> str:
     if explanation.hosts == 0:
         return "There are no hosts."
     parts = [_verdict(explanation)]
-    parts += [_sentence(item) for item in explanation.constraints if item.removed]
+    removed = [item for item in explanation.constraints if item.removed]
+    # Of the last ones it goes without saying that they failed nothing else.
+    parts += [_sentence(item, _otherwise(item) if item is not removed[-1] else "") for item in removed]
     return " ".join(parts)
 
 
@@ -76,6 +80,15 @@ def _verdict(explanation: Explanation) -> str:
     return f"It does not fit on {among}."
 
 
-def _sentence(item: Removed) -> str:
+def _sentence(item: Removed, otherwise: str) -> str:
     named = f" (nearest: {item.nearest_host})" if item.nearest_host else ""
-    return f"{item.nearest[:1].upper()}{item.nearest[1:]}{named}."
+    return f"{item.nearest[:1].upper()}{item.nearest[1:]}{named}{otherwise}."
+
+
+def _otherwise(item: Removed) -> str:
+    """Who would do, were it not for this."""
+    if not item.only:
+        return ""
+    if item.only == item.removed:
+        return f"; otherwise {'it' if item.only == 1 else 'they'} would do"
+    return f"; otherwise {item.only} of them would do"

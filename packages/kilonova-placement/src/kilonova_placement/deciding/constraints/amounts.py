@@ -76,7 +76,7 @@ def _narrow(item: WantedAmount, mask: Mask) -> None:
 def _lacks(item: WantedAmount, rows: Rows, unit: str, what: str) -> Miss:
     verb = plural(len(rows), "lacks", "lack")
     columns = item.columns
-    if columns is None or not (columns.capacity[rows].any() or columns.free[rows].any()):
+    if columns is None or not columns.max_unit[rows].any():  # of a tree, that of its parts
         return Miss(f"{plural(len(rows), 'has', 'have')} no {what} at all")
     short = item.amount - columns.free[rows]
     units = short <= 0

@@ -26,6 +26,6 @@ def _without(closed: list[str], index: Index) -> Check:
     def lacks(rows: Rows) -> Miss:
         missing = [mark for mark in closed if sets.has(mark, index.rows)[rows].any()]
         said = ", ".join(missing[:_MOST_NAMED])
-        return Miss(f"{plural(len(rows), 'is', 'are')} only for requests that carry {said}")
+        return Miss(f"{plural(len(rows), 'is', 'are')} kept for others ({said})")
 
     return Check("only for", narrow, ("is for anybody", "are for anybody"), lacks)
