@@ -1,7 +1,7 @@
 """What the parts of a host give: cells on nodes, devices near them, bundles, whole machines; and why not."""
 
 import pytest
-from kilonova_placement.deciding.index import Index
+from kilonova_placement.deciding.index import Index, Part
 from kilonova_placement.deciding.spreading import shortfall, spread
 from kilonova_placement.deciding.wanted import translate
 from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
@@ -345,6 +345,13 @@ def test_the_refusal_says_what_was_looked_at_closely(make):
     refused = make.explain(cells(4, 5, 1), index_of(*numa_host(nodes=2, cores=6)))
     assert refused.constraints[-1].constraint == "NUMA cells"
     assert refused.constraints[-1].nearest.endswith("but has fewer NUMA nodes than the 3 asked for (2)")
+
+
+def test_devices_that_are_used_up_are_not_said_to_be_none(make):
+    index = index_of(of("h", VCPU=1), gpu("g", "h", 2))
+    index.take([Part(index.row_of("g"), "CUSTOM_GPU", 2)])
+    refused = make.explain(Request(devices=(DeviceWish(resource_class="CUSTOM_GPU"),)), index)
+    assert nearest(refused, "CUSTOM_GPU") == "1 host is enabled but lacks 1 CUSTOM_GPU"
 
 
 def test_pages_of_several_sizes_are_looked_for_in_the_columns(make):
