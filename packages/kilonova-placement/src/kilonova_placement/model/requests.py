@@ -38,7 +38,8 @@ class Test(StrEnum):
 class LabelTerm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One of the host's values of the label ``key`` must pass the test against one of ``values``.
 
-    ``as_numbers`` compares numbers (what is no number fails), else texts. ``or_absent``: a host without the key passes.
+    ``is_not`` and ``contains`` must hold against all of them. ``as_numbers`` compares numbers (what is no number
+    fails), else texts. ``or_absent``: a host without the key passes.
     """
 
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
