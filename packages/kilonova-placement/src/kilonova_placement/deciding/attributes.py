@@ -31,6 +31,7 @@ _SETS = ("labels", "only_for", "images")
 _NO_LIMIT = 2**31 - 1
 _V4_IN_V6 = 0xFFFF << 32
 _LOW = 2**64 - 1
+_NO_HALVES = np.uint64(0), np.uint64(0)
 #: Failures that count less than this are forgotten.
 _FORGOTTEN = 0.01
 
@@ -191,10 +192,12 @@ def within(attributes: HostAttributes, network: str, rows: int) -> NDArray[np.bo
 
 def _halves(address: str) -> tuple[np.uint64, np.uint64]:
     """An address as two halves of an IPv6 one, IPv4 in its place there; zeros for a name or nothing."""
+    if not address:
+        return _NO_HALVES
     try:
         parsed = ip_address(address)
     except ValueError:
-        return np.uint64(0), np.uint64(0)
+        return _NO_HALVES
     number = int(parsed) | _V4_IN_V6 if parsed.version == 4 else int(parsed)
     return np.uint64(number >> 64), np.uint64(number & _LOW)
 

@@ -40,8 +40,12 @@ class LabelSets:
         for label in labels:
             bit = self._bit.get(label)
             if bit is None:
+                self._write(row, found)  # or the bits of the labels before would look unused
                 bit = self._bit[label] = self._new_bit()
             found[bit // 64] = found.get(bit // 64, 0) | 1 << bit % 64
+        self._write(row, found)
+
+    def _write(self, row: int, found: dict[int, int]) -> None:
         for number, bits in found.items():
             while number >= len(self._words):
                 self._words.append(np.zeros_like(self._words[0]))

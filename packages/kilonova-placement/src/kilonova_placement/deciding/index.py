@@ -130,6 +130,8 @@ class Index:
         self._cells: list[str] = [""]
         #: Trees of more than one provider only: root row -> {row: provider}.
         self._trees: dict[int, dict[int, Provider]] = {}
+        #: Roots of trees that have got or changed a member, while they are shown.
+        self._to_sum: set[int] = set()
         #: Rows of hosts whose own or whose tree's picture has changed.
         self.changed = ChangedRows()
         #: Who of a group stands where. It is not in an excerpt: a group's requests are decided afresh.
@@ -255,6 +257,9 @@ class Index:
             if use.provider.parent_id is not None and use.provider.root_id in hosts:
                 self._seat_host(hosts[use.provider.root_id])
             self._put(use)
+        for root in self._to_sum & self._trees.keys():
+            self._sum_tree(root)
+        self._to_sum.clear()
 
     def _drop_moved(self, uses: Iterable[ProviderUse]) -> None:
         """A provider that has another root now is forgotten where it was; whoever shows it shows both trees."""
@@ -373,9 +378,8 @@ class Index:
         self.root[row] = root
         if root == row and root not in self._trees:
             return
-        tree = self._trees.setdefault(root, {})
-        tree[row] = provider
-        self._sum_tree(root)
+        self._trees.setdefault(root, {})[row] = provider
+        self._to_sum.add(root)
 
     def _seat_host(self, provider: Provider) -> None:
         """Say what a host itself has before its first child joins: a tree sums over its members."""
@@ -413,8 +417,8 @@ class Index:
         self.traits.put(root, {trait for provider in tree.values() for trait in provider.traits})
 
     def _sum_class(self, root: int, columns: ClassColumns) -> None:
-        rows = list(self._trees[root])
-        left = np.maximum(columns.capacity[rows] - columns.used[rows], 0)
-        columns.free[root] = free = int(left.sum())
-        columns.beyond[root] = beyond = free - int(left.max())
+        capacity, used = columns.capacity, columns.used  # few rows: numpy would cost more than it saves
+        left = [int(capacity[row]) - int(used[row]) for row in self._trees[root]]
+        columns.free[root] = free = sum(amount for amount in left if amount > 0)
+        columns.beyond[root] = beyond = free - max(0, *left)
         columns.scattered = columns.scattered or beyond > 0

@@ -7,19 +7,36 @@ its check of the generation; the other way round it could take what is taken alr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from kilonova_kit.database import InsertMany, LookUpMany
-from sqlalchemy import ColumnElement, Connection, Row, Text, delete, func, insert, select, update
+from kilonova_kit.database import InsertMany, Json, LookUpMany
+from sqlalchemy import ColumnElement, Connection, Row, Text, delete, func, insert, select, type_coerce, update
 
 from kilonova_placement.model.attributes import Attributes
 from kilonova_placement.model.providers import Inventory, Overlay, Provider, ProviderUse, Reported
 from kilonova_placement.store.claims import in_chunks
 from kilonova_placement.store.tables import changes, claim_amounts, providers
 
-_Inventories = dict[str, Inventory]
+T = TypeVar("T")
+
+
+def _remembered(kind: type[T]) -> Callable[[str], T]:
+    """Reads a JSON text; once for many alike, for thousands of hosts say the same. Nobody changes what it gives."""
+    return lru_cache(4096)(msgspec.json.Decoder(kind).decode)
+
+
+_inventories, _attributes = _remembered(dict[str, Inventory]), _remembered(Attributes)
+_labels: Callable[[str], tuple[str, ...]] = _remembered(tuple[str, ...])
+_reported, _overlay = msgspec.json.Decoder(Reported).decode, msgspec.json.Decoder(Overlay).decode
+
+#: Every column, and those of JSON as text: it becomes types in one step (``_provider``).
+_PROVIDERS = select(
+    *(type_coerce(one, Text).label(one.name) if isinstance(one.type, Json) else one for one in providers.c)
+)
+_NAMES = tuple(one.name for one in providers.c)
 _GENERATIONS = LookUpMany(providers, "provider_id", "generation", lock=True)
 _ANNOUNCE = InsertMany(changes, "provider_id", "writer", "at")
 
@@ -39,17 +56,17 @@ class Mark(NamedTuple):
 
 
 def find_provider(tx: Connection, provider_id: str) -> Provider | None:
-    row = tx.execute(select(providers).where(providers.c.provider_id == provider_id)).first()
+    row = tx.execute(_PROVIDERS.where(providers.c.provider_id == provider_id)).first()
     return _provider(row) if row else None
 
 
 def find_named(tx: Connection, name: str) -> Provider | None:
-    row = tx.execute(select(providers).where(providers.c.name == name)).first()
+    row = tx.execute(_PROVIDERS.where(providers.c.name == name)).first()
     return _provider(row) if row else None
 
 
 def all_providers(tx: Connection) -> list[Provider]:
-    return [_provider(row) for row in tx.execute(select(providers).order_by(providers.c.name))]
+    return [_provider(row) for row in tx.execute(_PROVIDERS.order_by(providers.c.name))]
 
 
 def somebody_has_class(tx: Connection, name: str) -> bool:
@@ -90,7 +107,7 @@ def find_many(tx: Connection, provider_ids: Iterable[str]) -> dict[str, Provider
     """Those of the providers that exist."""
     found: dict[str, Provider] = {}
     for chunk in in_chunks(provider_ids):
-        rows = tx.execute(select(providers).where(providers.c.provider_id.in_(chunk)))
+        rows = tx.execute(_PROVIDERS.where(providers.c.provider_id.in_(chunk)))
         found.update({row.provider_id: _provider(row) for row in rows})
     return found
 
@@ -109,7 +126,7 @@ def children_of(tx: Connection, provider_id: str) -> list[str]:
 
 
 def load_all(tx: Connection) -> list[ProviderUse]:
-    rows = tx.execute(select(providers)).all()
+    rows = tx.execute(_PROVIDERS).all()
     return _with_sums(rows, tx.execute(_sums()).all(), dict(tx.execute(_GUESTS).all()))
 
 
@@ -124,12 +141,15 @@ def load_trees(tx: Connection, provider_ids: Iterable[str]) -> list[ProviderUse]
     found: list[ProviderUse] = []
     for chunk in in_chunks(provider_ids):
         roots = select(providers.c.root_id).where(providers.c.provider_id.in_(chunk))
-        rows = tx.execute(select(providers).where(providers.c.root_id.in_(roots))).all()
+        rows = tx.execute(_PROVIDERS.where(providers.c.root_id.in_(roots))).all()
         ids = [row.provider_id for row in rows]
         guests: dict[str, int] = dict(tx.execute(_GUESTS.where(providers.c.root_id.in_(roots))).all())
-        for some in in_chunks(ids):
-            sums = tx.execute(_sums().where(claim_amounts.c.provider_id.in_(some))).all()
-            found += _with_sums([row for row in rows if row.provider_id in set(some)], sums, guests)
+        sums = [
+            found
+            for some in in_chunks(ids)
+            for found in tx.execute(_sums().where(claim_amounts.c.provider_id.in_(some)))
+        ]
+        found += _with_sums(rows, sums, guests)
     return found
 
 
@@ -195,10 +215,10 @@ def _with_sums(rows: Sequence[Row[Any]], sums: Sequence[Any], guests: Mapping[st
 
 
 def _provider(row: Row[Any]) -> Provider:
-    values = dict(row._mapping)
-    values["inventories"] = msgspec.convert(values["inventories"], _Inventories)
-    values["traits"], values["aggregates"] = tuple(values["traits"]), tuple(values["aggregates"])
-    values["reported"] = values["reported"] and msgspec.convert(values["reported"], Reported)
-    values["overlay"] = values["overlay"] and msgspec.convert(values["overlay"], Overlay)
-    values["attributes"] = msgspec.convert(values["attributes"] or {}, Attributes)
+    values: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
+    values["inventories"] = _inventories(values["inventories"])
+    values["traits"], values["aggregates"] = _labels(values["traits"]), _labels(values["aggregates"])
+    values["reported"] = _reported(values["reported"]) if values["reported"] else None
+    values["overlay"] = _overlay(values["overlay"]) if values["overlay"] else None
+    values["attributes"] = _attributes(values["attributes"] or "{}")
     return Provider(**values)
