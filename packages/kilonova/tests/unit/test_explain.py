@@ -45,6 +45,11 @@ def test_each_constraint_is_a_line_with_its_nearest_miss() -> None:
     assert lines[2].split() == ["memory", "2", "0", "2", "hosts", "lack", "512", "MB", "alpha"]
 
 
+def test_who_would_do_but_for_one_constraint_is_counted() -> None:
+    lines = printed(constraints_table(explanation(constraints=[{**SHORT, "only": 1}]))).splitlines()
+    assert lines[2].split()[:4] == ["memory", "2", "1", "0"]
+
+
 def test_the_verdict_names_the_winner() -> None:
     assert verdict(explanation()) == "no host fits"
     assert verdict(explanation(fits=1, winner=WINNER)) == "it fits; the first goes to alpha in cell1"

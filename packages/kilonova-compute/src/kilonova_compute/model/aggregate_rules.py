@@ -29,7 +29,13 @@ _PROJECTS, _FLAVORS, _TRAIT = "filter_tenant_id", "instance_type", "trait:"
 _MOST_GUESTS, _MOST_ARRIVING = "max_instances_per_host", "max_io_ops_per_host"
 _MULTIPLIER = "_weight_multiplier"
 #: Nova's names of weighers where ours differ.
-_WEIGHERS = {"cpu": "vcpu"}
+_WEIGHERS = {
+    "cpu": "vcpu",
+    "io_ops": "arriving",
+    "num_instances": "guests",
+    "build_failure": "failures",
+    "cross_cell_move": "near_cell",
+}
 _LONGEST_MARK = 100
 
 Values = dict[str, tuple[str, ...]]

@@ -12,6 +12,7 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
     """One constraint, in the order in which they are applied: how many hosts it removed, how many were left.
 
     ``nearest`` is the nearest miss in words, ``nearest_host`` who that was; both are empty when nothing was removed.
+    ``only`` of the removed fail nothing else: without this constraint they would do.
     """
 
     constraint: str
@@ -19,6 +20,7 @@ class Removed(msgspec.Struct, frozen=True, kw_only=True):
     left: int
     nearest: str = ""
     nearest_host: str = ""
+    only: int = 0
 
 
 class Winner(msgspec.Struct, frozen=True, kw_only=True):

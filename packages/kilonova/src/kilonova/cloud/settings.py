@@ -16,6 +16,7 @@ from kilonova_compute.app.compute import Limits
 from kilonova_compute.model.flavors_on_demand import OnDemand
 from kilonova_compute.model.requested_devices import DeviceAlias
 from kilonova_kit.settings import NOT_SETTINGS, SettingsError, load_settings
+from kilonova_placement.app.own import criteria_of
 from kilonova_placement.service import PlacementSettings
 from msgspec import Meta
 
@@ -70,6 +71,16 @@ class PlacementSection(msgspec.Struct, frozen=True, kw_only=True):
     """The placement service."""
 
     url: Annotated[str, Meta(description="Our placement in another process; empty: in this one.")] = ""
+    multipliers: Annotated[
+        dict[str, float], Meta(description="How much each weigher counts, by its name (docs/placement-choices.md).")
+    ] = {}
+    most: Annotated[
+        dict[Literal["guests", "arriving"], Annotated[int, Meta(ge=0)]],
+        Meta(description="How many guests a host may have, and how many arriving within a minute; 0: no limit."),
+    ] = {}
+    own: Annotated[
+        tuple[str, ...], Meta(description="Constraints and weighers of your own, by entry point, in this order.")
+    ] = ()
 
 
 class BusSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,5 +152,16 @@ def database_url(operator: OperatorSettings, folder: CloudFolder, name: str) -> 
 
 
 def placement_settings(operator: OperatorSettings, folder: CloudFolder) -> PlacementSettings:
-    """Placement's own settings, within a cloud and alone."""
-    return PlacementSettings(database=database_url(operator, folder, "placement"))
+    """Placement's own settings, within a cloud and alone. Raises CloudError."""
+    placement = operator.placement
+    settings = PlacementSettings(
+        database=database_url(operator, folder, "placement"),
+        multipliers=placement.multipliers,
+        most=placement.most,
+        own=placement.own,
+    )
+    try:
+        criteria_of(settings)
+    except SettingsError as error:
+        raise CloudError(str(error)) from error
+    return settings

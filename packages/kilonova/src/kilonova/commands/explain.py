@@ -176,13 +176,13 @@ def _pieces_in_words(request: dict[str, Any]) -> Iterable[str]:
 
 
 def constraints_table(explanation: dict[str, Any]) -> Table:
-    """The constraints in the order in which they are applied."""
+    """The constraints in the order in which they are applied. ``by it alone``: who would do but for this one."""
     from rich.table import Table
 
-    table = Table("constraint", "removed", "left", "nearest miss", "nearest host", box=None)
-    table.add_row("(all hosts)", "", str(explanation["hosts"]), "", "")
+    table = Table("constraint", "removed", "by it alone", "left", "nearest miss", "nearest host", box=None)
+    table.add_row("(all hosts)", "", "", str(explanation["hosts"]), "", "")
     for one in explanation["constraints"]:
-        numbers = str(one["removed"]), str(one["left"])
+        numbers = str(one["removed"]), str(one.get("only") or ""), str(one["left"])
         table.add_row(one["constraint"], *numbers, one["nearest"], one["nearest_host"])
     return table
 
