@@ -28,10 +28,10 @@ from cloud.images import write_small_qcow2
 from cloud.ports import free_port
 from cloud.waiting import wait_until
 from kilonova.cloud.folder import CloudFolder
-from kilonova_driver.types.guests import Power
+from kilonova_driver.types.guests import GuestSpec, Power
 from kilonova_driver_fake.control import USES_FILE, FakeControl, Use, read_lines
 from kilonova_driver_fake.journal import newest_file, read_entries
-from kilonova_driver_fake.records import Removed
+from kilonova_driver_fake.records import Record, Removed
 from kilonova_kit.processes import ProcessMark, read_mark, wait_gone
 
 Part = Literal["controller", "agent", "nats"]
@@ -53,6 +53,11 @@ class SimulatedHost:
     def has_misbehaved_with(self, guest_id: str) -> bool:
         return any(use.guest_id == guest_id for use in read_lines(self.data / "driver" / USES_FILE, Use))
 
+    def specs(self) -> dict[str, GuestSpec]:
+        """What the driver was told of the guests that it has."""
+        entries = read_entries(newest_file(self.data / "driver"))
+        return {entry.guest_id: entry.spec for entry in entries if isinstance(entry, Record)}
+
     def guests(self) -> dict[str, Power]:
         """The guests in the driver's own journal, read from the disk, with their power."""
         found: dict[str, Power] = {}
@@ -66,7 +71,7 @@ class SimulatedHost:
 
 
 class SimulatedCloud:
-    """See the module's docstring. ``options`` are further words for ``kilonova up``."""
+    """See the module's docstring. ``host_file``: each host's ``host.toml``. ``options``: further words for ``up``."""
 
     def __init__(
         self,
@@ -75,6 +80,7 @@ class SimulatedCloud:
         hosts: int = 4,
         cells: int = 2,
         driver_options: Mapping[str, str] | None = None,
+        host_file: str = "",
         options: Sequence[str] = (),
         image: Path | None = None,
     ) -> None:
@@ -83,6 +89,7 @@ class SimulatedCloud:
         self.witness = root / "witness"
         self.port = free_port()
         self._driver_options = {"witness_dir": str(self.witness), **(driver_options or {})}
+        self._host_file = host_file
         self._options = tuple(options)
         self._image = image
 
@@ -105,6 +112,8 @@ class SimulatedCloud:
         self.folder.make()
         for name in self.host_names:
             self.write_agent_settings(self.folder.host(name), self._driver_options)
+            if self._host_file:
+                (self.folder.host(name) / "host.toml").write_text(self._host_file)
 
     @staticmethod
     def write_agent_settings(data: Path, driver_options: Mapping[str, str], **settings: float | str) -> None:
