@@ -12,7 +12,7 @@ _MARGIN_SECONDS = 300.0
 
 
 class ServiceTokens:
-    """A TokenSource. ``user`` speaks in the project ``project`` of the default domain."""
+    """A TokenSource. ``user`` speaks in the project ``project`` of the default domain; without one, for the system."""
 
     def __init__(
         self, identity: ServiceClient, *, user: str, password: str, project: str, clock: Clock = system_clock
@@ -35,9 +35,10 @@ class ServiceTokens:
     async def _renew(self) -> None:
         domain = {"id": "default"}
         user = {"name": self._user, "password": self._password, "domain": domain}
+        project = {"project": {"name": self._project, "domain": domain}}
         wanted = {
             "identity": {"methods": ["password"], "password": {"user": user}},
-            "scope": {"project": {"name": self._project, "domain": domain}},
+            "scope": project if self._project else {"system": {"all": True}},
         }
         reply = await self._identity.request("POST", "/v3/auth/tokens", json={"auth": wanted})
         if not reply.ok:

@@ -101,7 +101,7 @@ class Controller:
             image=self._client("image", tokens),
             network=self._client("network", tokens),
             placement=self._client("placement", tokens),
-            limits=self._client("identity", tokens) if self._operator.project.limits == "identity" else None,
+            limits=self._limits(),
         )
         await self._run(compute)
         self.compute = compute
@@ -193,10 +193,16 @@ class Controller:
         if self.compute is not None:
             self.compute.network_changed(what)
 
-    def _tokens(self) -> ServiceTokens:
+    def _tokens(self, project: str = "service") -> ServiceTokens:
         """The cloud's own user: it works whatever people do with their passwords."""
         password = self._folder.secrets().service_password
-        return ServiceTokens(self._client("identity", None), user="kilonova", password=password, project="service")
+        return ServiceTokens(self._client("identity", None), user="kilonova", password=password, project=project)
+
+    def _limits(self) -> ServiceClient | None:
+        """Who keeps limits, where it is not compute; whoever reads everybody's must speak for the system."""
+        if self._operator.project.limits == "compute":
+            return None
+        return self._client("identity", self._tokens(project=""))
 
     async def _admin_project(self) -> str:
         """The id of the project ``admin``."""

@@ -95,6 +95,7 @@ def bootstrap(work: Work, wanted: Bootstrap, hashes: dict[str, str]) -> None:
     _grant(work, users["demo"], "project", projects["demo"], roles["member"])
     for role in ("admin", SERVICE_ROLE):
         _grant(work, users[wanted.service_user], "project", projects["service"], roles[role])
+    _grant(work, users[wanted.service_user], "system", SYSTEM, roles["reader"])  # it reads everybody's limits
     _catalog(work, wanted)
 
 
