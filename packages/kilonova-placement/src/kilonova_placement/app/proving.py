@@ -10,6 +10,8 @@ WARNING, and mended by the re-reading itself.
 from __future__ import annotations
 
 import logging
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
 from kilonova_kit.database import Database
@@ -22,9 +24,11 @@ from kilonova_placement.model.groups import GroupUse
 from kilonova_placement.model.providers import ProviderUse
 from kilonova_placement.store.claims import odd_claims
 from kilonova_placement.store.groups import load_all_groups, load_groups
-from kilonova_placement.store.providers import find_many, load_all
+from kilonova_placement.store.providers import find_many, host_ids, load_trees
 
 log = logging.getLogger(__name__)
+
+_HOSTS_AT_ONCE = 250
 
 _differences = gauge("kilonova_placement_index_differences", "Providers and groups of which index and ledger disagreed")
 
@@ -41,27 +45,48 @@ class Proof(msgspec.Struct, frozen=True):
     groups: int = 0
 
 
+class _Part(NamedTuple):
+    """What was found of some providers, or of the groups: their ids, how many others had changed, what is wrong."""
+
+    seen: set[str]
+    behind: int
+    wrong: tuple[str, ...]
+
+
 async def prove(database: Database, ledger: Ledger) -> Proof:
-    """Compare, and have what differs read again."""
-    return await ledger.quietly(lambda: _compare(database, ledger))
-
-
-async def _compare(database: Database, ledger: Ledger) -> Proof:
-    uses = await database.read(load_all)
-    groups = await database.read(load_all_groups)
-    index = ledger.index
-    behind = {use.provider.provider_id for use in uses if _generation_differs(use, index)}
-    wrong = await _unchanged(database, [use for use in uses if sums_differ(use, index)])
-    gone = {provider_id for provider_id, _ in index.providers()} - {use.provider.provider_id for use in uses}
-    await ledger.reread(behind | gone | set(wrong))
-    behind_groups, wrong_groups = await _compare_groups(database, groups, index.groups)
-    await ledger.reread_groups(behind_groups | wrong_groups)
-    wrong += tuple(f"group:{group_id}" for group_id in sorted(wrong_groups))
-    wrong += tuple(f"claim:{claim_id}" for claim_id in await database.read(odd_claims))
+    """Compare, and have what differs read again: some hosts at a time, for claims wait meanwhile."""
+    seen, wrong = set[str](), list[str]()
+    behind, after = 0, ""
+    while hosts := await database.read(partial(host_ids, after=after, limit=_HOSTS_AT_ONCE)):
+        part = await ledger.quietly(partial(_compare, database, ledger, hosts))
+        seen |= part.seen
+        wrong += part.wrong
+        behind, after = behind + part.behind, hosts[-1]
+    behind += await ledger.quietly(partial(_forget_gone, ledger, seen))
+    groups = await ledger.quietly(partial(_compare_groups, database, ledger))
+    wrong += groups.wrong
+    wrong += [f"claim:{claim_id}" for claim_id in await database.read(odd_claims)]
     _differences.set(len(wrong))
     if wrong:
         log.warning("index and ledger disagreed on %d things, which were read again: %s", len(wrong), wrong[:10])
-    return Proof(len(uses), len(behind | gone | behind_groups), wrong, len(groups))
+    return Proof(len(seen), behind + groups.behind, tuple(wrong), len(groups.seen))
+
+
+async def _compare(database: Database, ledger: Ledger, hosts: list[str]) -> _Part:
+    """The trees of these hosts."""
+    uses = await database.read(partial(load_trees, provider_ids=hosts))
+    index = ledger.index
+    behind = {use.provider.provider_id for use in uses if _generation_differs(use, index)}
+    wrong = await _unchanged(database, [use for use in uses if sums_differ(use, index)])
+    await ledger.reread(behind | set(wrong))
+    return _Part({use.provider.provider_id for use in uses}, len(behind), wrong)
+
+
+async def _forget_gone(ledger: Ledger, seen: set[str]) -> int:
+    """Whoever was not seen is looked for: it is gone, or it came meanwhile. Says how many are gone."""
+    before = {provider_id for provider_id, _ in ledger.index.providers()} - seen
+    await ledger.reread(before)
+    return sum(ledger.index.row_of(provider_id) is None for provider_id in before)
 
 
 async def _unchanged(database: Database, uses: list[ProviderUse]) -> tuple[str, ...]:
@@ -75,14 +100,17 @@ async def _unchanged(database: Database, uses: list[ProviderUse]) -> tuple[str, 
     )
 
 
-async def _compare_groups(database: Database, uses: list[GroupUse], shown: Groups) -> tuple[set[str], set[str]]:
-    """Those that others have changed, and those that disagree for no reason."""
+async def _compare_groups(database: Database, ledger: Ledger) -> _Part:
+    """Every group's members."""
+    uses, shown = await database.read(load_all_groups), ledger.index.groups
     behind = shown.names() ^ {use.group_id for use in uses}
     behind |= {use.group_id for use in uses if shown.generation_of(use.group_id) != use.generation}
     differ = {use.group_id for use in uses if members_differ(use, shown)}
     now = await database.read(lambda tx: load_groups(tx, differ)) if differ else []
     wrong = {use.group_id for use in now if use.generation == shown.generation_of(use.group_id)}
-    return behind | differ, wrong
+    await ledger.reread_groups(behind | differ)
+    seen = {use.group_id for use in uses}
+    return _Part(seen, len(behind | differ), tuple(f"group:{group_id}" for group_id in sorted(wrong)))
 
 
 def members_differ(use: GroupUse, shown: Groups) -> bool:
