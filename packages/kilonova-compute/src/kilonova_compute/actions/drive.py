@@ -203,7 +203,7 @@ class Drive:
             generation=line.generation,
             step=step,
             sent_at=self._means.services.clock(),
-            deadline=line.started_at + within,
+            deadline=self._deadline(line, within),
             request_id=action.request_id,
             project_id=action.project_id,
         )
@@ -290,18 +290,26 @@ class Drive:
 
     def _line(self, step: Step) -> Line:
         """The step's line in the present attempt, or a new one."""
-        now, attempt = self._means.services.clock(), self._journal.action.attempt
-        return self._journal.line(step.name) or self._definition.line(step.name, attempt, now)
+        if (known := self._journal.line(step.name)) is not None:
+            return known
+        action = self._journal.action
+        line = self._definition.line(step.name, action.attempt, self._means.services.clock())
+        return msgspec.structs.replace(line, unattended=action.unattended)
 
     def _undoing(self, line: Line) -> Line:
         if line.state is LineState.UNDOING:
             return line
+        now, unattended = self._means.services.clock(), self._journal.action.unattended
         return msgspec.structs.replace(
-            line, state=LineState.UNDOING, started_at=self._means.services.clock(), operation_id="", tries=0
+            line, state=LineState.UNDOING, started_at=now, unattended=unattended, operation_id="", tries=0
         )
 
+    def _deadline(self, line: Line, within: float) -> float:
+        """Until when the step may take: time in which nobody could advance the action is not the step's."""
+        return line.started_at + within + self._journal.action.unattended - line.unattended
+
     def _late(self, line: Line, within: float) -> bool:
-        return self._means.services.clock() > line.started_at + within
+        return self._means.services.clock() > self._deadline(line, within)
 
     def _late_fault(self, step: Step, line: Line, *, elsewhere: bool) -> StepFault:
         return StepFault(code="late", message=self._late_words(step, line), elsewhere=elsewhere)

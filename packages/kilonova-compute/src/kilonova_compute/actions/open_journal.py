@@ -21,6 +21,9 @@ from kilonova_compute.store.actions import Journal
 #: For how long a worker may hold an action without writing; longer than any step on the controller.
 HOLD_SECONDS = 60.0
 
+#: An action that is looked at so much later than it was due was unattended: no controller ran, or its cell was away.
+_UNATTENDED_SECONDS = 10.0
+
 Announce = Callable[[Cell], None]
 
 
@@ -28,7 +31,7 @@ class OpenJournal:
     """What is known of the action, its lines and its server; pending ends are known already."""
 
     def __init__(self, cell: Cell, journal: Journal, clock: Callable[[], float], announce: Announce) -> None:
-        self._cell, self._known, self._clock, self._announce = cell, journal, clock, announce
+        self._cell, self._known, self._clock, self._announce = cell, _attended(journal, clock()), clock, announce
         self._pending_lines: list[Line] = []
         self._pending_changes: list[ServerChange] = []
         #: Steps that were begun before this worker came: they may be half done.
@@ -95,3 +98,12 @@ class OpenJournal:
         )
         if whole is not None:
             self._announce(self._cell)
+
+
+def _attended(journal: Journal, now: float) -> Journal:
+    """The journal with the time in which nobody could advance the action counted."""
+    action = journal.action
+    late = now - max(action.updated_at, action.wake_at)
+    if late <= _UNATTENDED_SECONDS:
+        return journal
+    return msgspec.structs.replace(journal, action=msgspec.structs.replace(action, unattended=action.unattended + late))

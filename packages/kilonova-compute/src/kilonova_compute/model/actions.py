@@ -51,7 +51,10 @@ class StepFault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One step in the journal. ``operation_id`` and ``generation`` are those of its present question to a host."""
+    """One step in the journal. ``operation_id`` and ``generation`` are those of its present question to a host.
+
+    ``unattended``: what the action's was when the step began.
+    """
 
     step: str
     position: int
@@ -65,6 +68,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     operation_id: str = ""
     generation: int = 0
     tries: int = 0
+    unattended: float = 0.0
 
 
 class ActionRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +91,8 @@ class ActionRecord(msgspec.Struct, frozen=True, kw_only=True):
     wake_at: float = 0.0
     #: Set by a later action (a delete) that wants this one to end: it is undone at the next step.
     cancelled: bool = False
+    #: For how many seconds in all it was due and nobody looked: the time limits of steps do not count them.
+    unattended: float = 0.0
     #: Grows whenever another worker takes the action over; a write with an older one is refused.
     epoch: int = 0
 
