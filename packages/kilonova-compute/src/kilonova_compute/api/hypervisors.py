@@ -178,15 +178,18 @@ async def _servers(call: AnyCall, host: Host) -> Any:
 
 
 def _amounts(host: Host, load: HostLoad) -> dict[str, int]:
-    """In the public API's words; memory that the host keeps for itself counts as used."""
-    vcpus, ram, disk = (host.total(name) for name in ("VCPU", "MEMORY_MB", "DISK_GB"))
+    """In the public API's words; memory that the host keeps for itself counts as used.
+
+    Processors are those that guests share and those that are set aside for one guest each, as in Nova.
+    """
+    vcpus, own, ram, disk = (host.total(name) for name in ("VCPU", "PCPU", "MEMORY_MB", "DISK_GB"))
     ram_used = load.used.get("MEMORY_MB", 0) + _reserved(host, "MEMORY_MB")
     disk_used = load.used.get("DISK_GB", 0)
     return {
-        "vcpus": vcpus,
+        "vcpus": vcpus + own,
         "memory_mb": ram,
         "local_gb": disk,
-        "vcpus_used": load.used.get("VCPU", 0),
+        "vcpus_used": load.used.get("VCPU", 0) + load.used.get("PCPU", 0),
         "memory_mb_used": ram_used,
         "local_gb_used": disk_used,
         "free_ram_mb": ram - ram_used,

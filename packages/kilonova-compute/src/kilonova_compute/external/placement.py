@@ -7,6 +7,7 @@ provider that the host's own report made, under the host's id and name.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 import msgspec
@@ -131,6 +132,11 @@ class PlacementService:
         """As ``set_down``, on an operator's word."""
         await self._client.change_provider(host_id, ProviderChange(disabled=reason))
 
+    async def build_failed(self, host_id: str) -> None:
+        """Say that a build has just failed on a host, so that others are preferred for a while."""
+        with contextlib.suppress(NotFound):
+            await self._client.change_provider(host_id, ProviderChange(attributes=Said(failed_builds=1)))
+
     async def set_place(self, host: Host, aggregates: tuple[str, ...], rules: HostRules) -> None:
         """Say where a host is: its zone, the aggregates it belongs to, and what they mean for it.
 
@@ -145,8 +151,11 @@ class PlacementService:
         return await self._client.usage(project_id)
 
     async def used(self) -> dict[str, dict[str, int]]:
-        """What is claimed of each host, per resource class, by host id."""
-        return {use.provider.provider_id: use.used for use in await self._client.providers()}
+        """What is claimed of each host with all its parts, per resource class, by host id."""
+        found: dict[str, Counter[str]] = {}
+        for use in await self._client.providers():
+            found.setdefault(use.provider.root_id, Counter()).update(use.used)
+        return {host_id: dict(sums) for host_id, sums in found.items()}
 
     async def hosts_in(self, cells: Collection[str]) -> list[str]:
         """The ids of the hosts that placement knows in these cells."""

@@ -40,6 +40,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         return next((pool["total"] - pool["reserved"] for pool in pools if pool["resource_class"] == resource_class), 0)
 
     def total(self, resource_class: str) -> int:
-        """How much of a divisible resource the host has, by its own report."""
-        pools = self.inventory.get("pools", ())
-        return next((pool["total"] for pool in pools if pool["resource_class"] == resource_class), 0)
+        """How much of a divisible resource the host has, its parts included, by its own report."""
+        places = (self.inventory, *self.inventory.get("parts", ()))
+        pools = (pool for place in places for pool in place.get("pools", ()))
+        return sum(pool["total"] for pool in pools if pool["resource_class"] == resource_class)

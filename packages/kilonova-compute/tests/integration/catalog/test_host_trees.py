@@ -77,6 +77,16 @@ async def test_processors_for_one_guest_are_claimed_at_their_node_and_the_rest_a
     assert amounts == {host.id: {"MEMORY_MB": 512}, provider_id(host.id, "NUMA0"): {"PCPU": 2}}
 
 
+async def test_the_hypervisors_view_counts_what_its_parts_have_and_give(cloud: Any) -> None:
+    host = await cloud.add_host("alpha", 1)
+    inventory = msgspec.structs.replace(msgspec.convert(host.inventory, Inventory), parts=(NODE,))
+    cloud.compute.hosts[host.id] = msgspec.structs.replace(host, inventory=msgspec.to_builtins(inventory))
+    await report(cloud, host, NODE)
+    await claim(cloud, Request(resources={"PCPU": 2, "VCPU": 1}))
+    (seen,) = (await cloud.get("/os-hypervisors/detail"))["hypervisors"]
+    assert (seen["vcpus"], seen["vcpus_used"]) == (12, 3)
+
+
 async def test_what_an_operator_hung_below_a_host_stays(cloud: Any) -> None:
     host = await cloud.add_host("alpha", 1)
     client = cloud.compute.placement._client
