@@ -75,6 +75,16 @@ def test_a_row_that_appears_late_is_still_seen():
     assert position.floor == 13
 
 
+def test_our_own_rows_are_not_gone_through_for_ever():
+    position = FeedPosition(10)
+    assert position.news([Change(11, "a")], 100.0, up_to=5000) == ({"a"}, set())
+    assert position.news([Change(4999, "late"), Change(6001, "b")], 101.0, up_to=6000) == ({"late", "b"}, set())
+    assert position.news([], 103.5, up_to=6001) == (set(), set())
+    assert position.floor == 5000
+    assert position.news([], 105.0, up_to=0) == (set(), set())
+    assert position.floor == 6001
+
+
 @pytest.mark.parametrize("name", ["claims", "providers"])
 async def test_a_database_that_is_away_is_said_and_harms_nothing(placement, make, name):
     await placement.client.put_provider(make.provider_id(1), make.report("h1"))

@@ -27,14 +27,20 @@ class FeedPosition:
         self.floor, self._grace = floor, grace_seconds
         self._seen: dict[int, float] = {}
 
-    def news(self, rows: Iterable[Change], now: float) -> News:
-        """What rows that were not seen before are about."""
+    def news(self, rows: Iterable[Change], now: float, up_to: int = 0) -> News:
+        """What rows that were not seen before are about.
+
+        ``up_to``: these are all that others have written up to this number, so that our own rows above the last of
+        theirs need not be gone through again and again.
+        """
         found = News(set(), set())
         for change in rows:
             if change.seq not in self._seen:
                 self._seen[change.seq] = now
                 found.groups.add(change.group_id)
                 found.providers.add(change.provider_id)
+        if up_to > self.floor:
+            self._seen.setdefault(up_to, now)
         self._forget(now)
         return News(found.providers - {""}, found.groups - {""})
 

@@ -369,13 +369,13 @@ class Ledger:
 
     async def _catch_up(self) -> None:
         """Read the change feed to its end, and what changed elsewhere."""
-        rows = await self._database.read(
+        read = await self._database.read(
             lambda tx: change_store.changes_after(tx, self._position.floor, self._writer, _MOST_CHANGES)
         )
-        news = self._position.news(rows, self._clock())
+        news = self._position.news(read.changes, self._clock(), read.up_to)
         await self.reread(news.providers)
         await self.reread_groups(news.groups)
-        if len(rows) == _MOST_CHANGES:
+        if len(read.changes) == _MOST_CHANGES:
             self._look_again = True
 
     async def reread(self, provider_ids: Iterable[str]) -> None:

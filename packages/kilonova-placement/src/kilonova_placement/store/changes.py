@@ -17,11 +17,20 @@ class Change(NamedTuple):
     group_id: str = ""
 
 
-def changes_after(tx: Connection, seq: int, writer: str, limit: int) -> list[Change]:
-    """What others than this writer changed, in order."""
+class Read(NamedTuple):
+    """What others changed, in order, and up to which number it is all of it: 0 when there was more than asked for."""
+
+    changes: list[Change]
+    up_to: int
+
+
+def changes_after(tx: Connection, seq: int, writer: str, limit: int) -> Read:
+    """What others than this writer changed after this number."""
+    newest = newest_change(tx)
     query = select(changes.c.seq, changes.c.provider_id, changes.c.group_id)
     query = query.where(changes.c.seq > seq, changes.c.writer != writer).order_by(changes.c.seq).limit(limit)
-    return [Change(*row) for row in tx.execute(query)]
+    found = [Change(*row) for row in tx.execute(query)]
+    return Read(found, newest if len(found) < limit else 0)
 
 
 def newest_change(tx: Connection) -> int:

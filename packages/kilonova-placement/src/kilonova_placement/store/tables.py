@@ -109,5 +109,6 @@ changes = Table(
     Column("at", Float, nullable=False),
     #: A group that changed; ``provider_id`` is empty then.
     Column("group_id", String(255), nullable=False, server_default=""),
+    Index("ix_changes_at", "at"),
     sqlite_autoincrement=True,  # a number is never used twice, also after old rows are cleared away
 )
