@@ -25,6 +25,13 @@ async def show(call: Call[Compute, None, NoQuery]) -> RequestAnswer:
     return RequestAnswer(request=_view(call, await app.find(call.app, call.identity, call.path["server_id"])))
 
 
+async def explain_of_server(call: Call[Compute, None, NoQuery]) -> ExplainAnswer:
+    """As asking about ``server``, by a URL that can be followed."""
+    request = await app.find(call.app, call.identity, call.path["server_id"])
+    found = await app.explain(call.app, call.identity, request)
+    return ExplainAnswer(request=_view(call, request), explanation=found)
+
+
 async def explain(call: Call[Compute, ExplainQuestion, NoQuery]) -> ExplainAnswer:
     request = await _asked(call)
     found = await app.explain(call.app, call.identity, request, call.body.count)
@@ -105,6 +112,15 @@ OPERATIONS = (
         policy=Policy("kilonova:servers:request", reader),
         returns=RequestAnswer,
         summary="Read back what a server asked for.",
+    ),
+    Operation(
+        name="requests.explain_of_server",
+        method="GET",
+        path="//native/v1/servers/{server_id}/explain",
+        handler=explain_of_server,
+        policy=Policy("kilonova:servers:explain", reader),
+        returns=ExplainAnswer,
+        summary="Explain what would become of a server's request now; nothing is claimed.",
     ),
     Operation(
         name="requests.explain",

@@ -8,7 +8,9 @@ from kilonova_compute.model.aggregate_rules import host_rules
 from kilonova_compute.model.flavors_on_demand import OnDemand
 from kilonova_compute.model.requests import RequestedLabel, ServerRequest
 from kilonova_compute.store import requests as request_store
+from kilonova_compute.store.tables import requests as requests_table
 from kilonova_driver.types.inventory import Inventory
+from sqlalchemy import insert
 
 EXPLAIN = "//native/v1/explain"
 
@@ -85,6 +87,32 @@ async def test_a_servers_own_request_is_explained_as_if_it_were_made_now(cloud: 
     assert (found["request"]["server_id"], found["explanation"]["fits"]) == (kept, 0)
     assert [one["constraint"] for one in found["explanation"]["constraints"] if one["removed"]] == ["host"]
     assert (await cloud.ask("POST", EXPLAIN, {"server": kept}, role="stranger")).status == 404
+    path = f"//native/v1/servers/{kept}/explain"
+    assert await cloud.get(path, role="member") == found
+    assert (await cloud.ask("GET", path, role="stranger")).status == 404
+
+
+async def test_a_request_of_an_older_version_still_reads(cloud: Any) -> None:
+    """As version 1 wrote it, without layout, devices and bundles."""
+    server = await cloud.add_server(3)
+    old = {"server_id": server.id, "project_id": "home", "user_id": "u", "resources": {"VCPU": 2}, "version": 1}
+    row = {"server_id": server.id, "project_id": "home", "created_at": 1.0, "record": old}
+    await cloud.compute.cells.database.write(lambda tx: tx.execute(insert(requests_table), [row]))
+    shown = (await cloud.get(f"//native/v1/servers/{server.id}/request"))["request"]
+    assert (shown["version"], shown["resources"], shown["layout"], shown["devices"]) == (1, {"VCPU": 2}, None, [])
+
+
+async def test_a_request_may_be_given_with_cells_and_devices(cloud: Any) -> None:
+    await cloud.add_host("alpha", 1)
+    layout = {"cells": [{"cpus": [0, 1], "memory_mb": 64, "dedicated": [0, 1]}]}
+    given = {"resources": {"DISK_GB": 1}, "layout": layout}
+    found = await explained(cloud, "member", request=given)
+    short = [one["constraint"] for one in found["explanation"]["constraints"] if one["removed"]]
+    assert (found["request"]["layout"], short) == (layout, ["PCPU"])
+    wrong = {"resources": {}, "layout": {**layout, "page_size": "huge"}}
+    assert (await refused(cloud, request=wrong))[0] == 400
+    near = {"resources": {}, "devices": [{"resource_class": "CUSTOM_A", "count": 1, "near": "here"}]}
+    assert (await refused(cloud, request=near))[0] == 400
 
 
 async def test_questions_that_make_no_sense_are_refused(cloud: Any, kept: str) -> None:
