@@ -182,6 +182,7 @@ class FakePlacement(FakeService):
         self.hosts = dict(hosts)  # name -> cell; the id is the name with "id-" before it
         self.claims: dict[str, dict[str, Any]] = {}
         self.requests: list[dict[str, Any]] = []  # as they were claimed
+        self.failed: list[str] = []  # ids of hosts of which failed builds were told
 
     def live(self) -> list[dict[str, Any]]:
         return [claim for claim in self.claims.values() if claim["state"] != "released"]
@@ -207,6 +208,9 @@ class FakePlacement(FakeService):
                 return answer(200, {"providers": [self._provider(name) for name in self.hosts]})
             case "PUT", ["claims", identifier, "bind"]:
                 return self._bind(identifier)
+            case "PATCH", ["providers", identifier] if body.get("attributes", {}).get("failed_builds"):
+                self.failed.append(identifier)
+                return answer(200, self._provider(identifier.removeprefix("id-"))["provider"])
             case "DELETE", ["claims", identifier]:
                 if identifier in self.claims:
                     self.claims[identifier]["state"] = "released"

@@ -160,6 +160,8 @@ async def _one_run(world: World, server_id: str | None, verb: str, story: str, l
     servers = await world.servers()
     if not struck:
         _check_end(verb, story, servers)
+        failed = verb == "create" and story == "elsewhere"
+        assert set(world.placement.failed) == ({"id-alpha"} if failed else set())
     await _check(world, servers, verb, f"{verb}, {story}, killed after effect {last + 1}")
     await world.stop()
     return struck

@@ -65,8 +65,14 @@ def _placed(server: Server, place: ClaimedPlace, zone: str) -> Server:
 
 
 async def release_claim(context: Context) -> Outcome:
-    """Release whatever this server has claimed: a new server has no other claims than this action's."""
-    await context.services.placement.release_all_of(context.server.id)
+    """Release whatever this server has claimed: a new server has no other claims than this action's.
+
+    Where another host may do it, this one has failed: placement prefers others for a while.
+    """
+    placement, fault = context.services.placement, context.action.fault
+    await placement.release_all_of(context.server.id)
+    if fault is not None and fault.elsewhere and context.server.host_id:
+        await placement.build_failed(context.server.host_id)
     return Outcome(change=lambda server: msgspec.structs.replace(server, claim_id=None))
 
 
