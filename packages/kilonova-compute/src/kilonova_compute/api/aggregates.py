@@ -19,9 +19,11 @@ from kilonova_compute.api.types.hosts import (
     AggregateList,
     AggregateMetadata,
     AggregateView,
+    CacheImages,
     CreateAggregate,
     UpdateAggregate,
 )
+from kilonova_compute.api.types.values import check_uuid, invalid
 from kilonova_compute.app import aggregates as app
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.aggregates import ZONE, Aggregate
@@ -92,7 +94,11 @@ async def _set_metadata(call: AnyCall, given: object) -> Aggregate:
     return await app.set_metadata(call.app, _number(call), convert(given, AggregateMetadata).metadata)
 
 
-async def images(call: Call[Compute, dict[str, Any], NoQuery]) -> Answer:
+async def images(call: Call[Compute, CacheImages, NoQuery]) -> Answer:
+    """Refused, as what was asked for would not be done; what makes no sense is told first."""
+    ids = [check_uuid("id", image.id) for image in call.body.cache]
+    if len(set(ids)) < len(ids):
+        raise invalid("cache", ids, "it has non-unique elements")
     await app.find(call.app, _number(call))
     raise NotImplementedHere("Images cannot be cached on hosts ahead of time in this cloud.")
 

@@ -11,6 +11,7 @@ from kilonova_compute.api.policies import admins, everyone
 from kilonova_compute.api.types.hosts import (
     AggregateAnswer,
     AggregateList,
+    CacheImages,
     CreateAggregate,
     HypervisorAnswer,
     HypervisorList,
@@ -234,7 +235,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/os-aggregates/{aggregate_id}/images",
         handler=aggregates.images,
         policy=admins("os-aggregates:images"),
-        takes=dict[str, Any],
+        takes=CacheImages,
         since=_CACHED_IMAGES,
         status=202,
         summary="Cache images on the hosts of an aggregate.",

@@ -191,3 +191,55 @@ async def test_old_clients_list_hosts_until_2_42(cloud: Any) -> None:
     rows = [one["resource"] for one in (await cloud.get("/os-hosts/host-a"))["host"]]
     assert [row["cpu"] for row in rows] == [8, 0, 2, 2]
     assert (await cloud.ask("GET", "/os-hosts", version="2.43")).status == 404
+
+
+async def aggregate_of(cloud: Any, name: str, zone: str | None = None) -> str:
+    """The action path of a new aggregate."""
+    made = await cloud.ask("POST", "/os-aggregates", {"aggregate": {"name": name, "availability_zone": zone}})
+    return f"/os-aggregates/{made.json()['aggregate']['id']}/action"
+
+
+async def test_a_host_is_in_one_zone(cloud: Any) -> None:
+    await cloud.add_host("host-a", 1)
+    east, again, west = [await aggregate_of(cloud, *names) for names in (("a", "east"), ("b", "east"), ("c", "west"))]
+    plain = await aggregate_of(cloud, "d")
+    add = {"add_host": {"host": "host-a"}}
+    for action, status in ((east, 200), (again, 200), (plain, 200), (west, 409)):
+        assert (await cloud.ask("POST", action, add)).status == status
+    moved = {"set_metadata": {"metadata": {"availability_zone": "west"}}}
+    assert (await cloud.ask("POST", plain, moved)).status == 400
+    assert (await cloud.ask("POST", east, {"add_host": {"host": "nowhere"}})).status == 404
+    assert (await cloud.ask("POST", "/os-aggregates/99/action", add)).status == 404
+
+
+async def test_a_host_with_servers_leaves_an_aggregate_but_not_its_zone(cloud: Any) -> None:
+    host = await cloud.add_host("host-a", 1)
+    east, again, plain = [await aggregate_of(cloud, *names) for names in (("a", "east"), ("b", "east"), ("c",))]
+    for action in (east, again, plain):
+        assert (await cloud.ask("POST", action, {"add_host": {"host": "host-a"}})).status == 200
+    await cloud.add_server(1, host=host)
+    remove = {"remove_host": {"host": "host-a"}}
+    for action, status in ((plain, 200), (again, 200), (east, 409)):
+        assert (await cloud.ask("POST", action, remove)).status == status
+    assert await zone_of(cloud, host.id) == "east"
+
+
+async def test_images_are_not_cached_and_the_answer_says_so(cloud: Any) -> None:
+    path = (await aggregate_of(cloud, "a")).replace("/action", "/images")
+    image = {"id": "11111111-0000-4000-8000-000000000001"}
+    reply = await cloud.ask("POST", path, {"cache": [image]}, version="2.81")
+    assert (reply.status, "cannot be cached" in reply.message()) == (501, True)
+    for wrong in ({}, {"cache": []}, {"cache": [{"id": "tiny"}]}, {"cache": [image, image]}, {"cache": [{}]}):
+        assert (await cloud.ask("POST", path, wrong, version="2.81")).status == 400
+    assert (await cloud.ask("POST", "/os-aggregates/99/images", {"cache": [image]}, version="2.81")).status == 404
+    assert (await cloud.ask("POST", path, {"cache": [image]}, version="2.80")).status == 404
+
+
+async def test_a_host_that_is_disabled_or_down_takes_nothing_new_and_says_why(cloud: Any) -> None:
+    hosts = [await cloud.add_host(f"host-{letter}", number) for number, letter in enumerate("abc", 1)]
+    await cloud.ask("PUT", f"/os-services/{hosts[0].id}", {"status": "disabled"}, version="2.53")
+    await cloud.ask("PUT", f"/os-services/{hosts[1].id}", {"forced_down": True}, version="2.53")
+    asked = {"flavor": "1", "count": 1}
+    explanation = (await cloud.ask("POST", "//native/v1/explain", asked)).json()["explanation"]
+    assert explanation["constraints"][0]["nearest"] == "2 hosts do not take new servers (1 is disabled, 1 is down)"
+    assert explanation["winner"]["host"] == "host-c"

@@ -207,3 +207,15 @@ class AggregateMetadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Items to set, and (None) to remove."""
 
     metadata: dict[_Key, _Value | None]
+
+
+class CachedImage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An image that hosts are to have at hand."""
+
+    id: str
+
+
+class CacheImages(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /os-aggregates/{id}/images``."""
+
+    cache: Annotated[list[CachedImage], Meta(min_length=1)]
