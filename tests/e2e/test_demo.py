@@ -30,7 +30,7 @@ def _demo(data: Path, image: str, prefix: tuple[str, ...] = ()) -> str:
             "--data", str(data), "--listen", f"127.0.0.1:{free_port()}",
             "--image", image, "--openstack", os.environ["KILONOVA_OPENSTACK"],
         ],
-        capture_output=True, text=True, timeout=280, check=False,
+        capture_output=True, text=True, timeout=420, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
