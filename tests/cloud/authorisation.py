@@ -38,6 +38,9 @@ _BODIES: Mapping[str, Any] = {
     "metadata.create": {"metadata": {"x": "y"}},
     "metadata.replace": {"metadata": {"x": "y"}},
     "metadata.put_item": {"meta": {_NOTHING: "y"}},
+    "image_metadata.create": {"metadata": {"x": "y"}},
+    "image_metadata.replace": {"metadata": {"x": "y"}},
+    "image_metadata.put": {"meta": {_NOTHING: "y"}},
     "tags.replace": {"tags": ["x"]},
     "flavors.act": {"addTenantAccess": {"tenant": _NOTHING}},
     "aggregates.act": {"add_host": {"host": "host1"}},
@@ -107,6 +110,7 @@ def _belongings(admin: Client, owner: Client, project_id: str) -> Belongings:
         "name": "own",
         "flavor_id": "1",
         "image_id": owner.ask("POST", "/image/v2/images", json=image)["id"],
+        "compute/image_id": owner.ask("POST", "/image/v2/images", json=image)["id"],  # deleted through compute
         "user_id": user_id,
         "project_id": project_id,
         "domain_id": "default",
@@ -193,7 +197,7 @@ def _try(http: httpx.Client, service: Service, operation: Operation, things: Bel
 def _value(service: Service, operation: Operation, things: Belongings, name: str) -> str:
     if service is NETWORK and name == "id":
         return things.network.get(operation.path.split("/")[1], _NOTHING)
-    return things.named.get(name, _NOTHING)
+    return things.named.get(f"{service.name}/{name}") or things.named.get(name, _NOTHING)
 
 
 def _body(service: Service, operation: Operation) -> Any:

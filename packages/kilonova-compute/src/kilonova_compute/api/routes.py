@@ -9,6 +9,7 @@ from kilonova_kit.http.operations import Service
 
 from kilonova_compute.api import catalog_routes, for_hosts, requests, server_routes
 from kilonova_compute.api.changes import CHANGES
+from kilonova_compute.api.proxies import routes as proxy_routes
 from kilonova_compute.api.versions import MICROVERSIONS
 
 _WITH_PROJECT = re.compile(r"^/v2(?:\.1)?/([0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=/|$)")
@@ -29,6 +30,7 @@ SERVICE = Service(
         *catalog_routes.OPERATIONS,
         *for_hosts.OPERATIONS,
         *requests.OPERATIONS,
+        *proxy_routes.OPERATIONS,
     ),
     faults=compute_faults,
     microversions=MICROVERSIONS,

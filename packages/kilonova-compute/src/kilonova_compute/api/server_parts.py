@@ -8,6 +8,7 @@ import msgspec
 from kilonova_kit.errors import NotFound, NotImplementedHere
 from kilonova_kit.http.operations import Answer, Call, NoQuery
 
+from kilonova_compute.api.proxies.network_views import group_view
 from kilonova_compute.api.servers import found
 from kilonova_compute.app import server_interfaces, server_security_groups
 from kilonova_compute.app.compute import Compute
@@ -54,32 +55,8 @@ async def not_here(call: Call[Compute, Any, NoQuery]) -> Answer:
 
 async def security_groups(call: NoBody) -> dict[str, Any]:
     groups = await server_security_groups.listed(call.app, await found(call))
-    return {"security_groups": [_group(group) for group in groups]}
-
-
-def _group(group: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": group["id"],
-        "name": group["name"],
-        "description": group.get("description") or "",
-        "tenant_id": group["project_id"],
-        "rules": [_rule(rule) for rule in group.get("security_group_rules", ()) if rule["direction"] == "ingress"],
-    }
-
-
-def _rule(rule: dict[str, Any]) -> dict[str, Any]:
-    prefix = rule.get("remote_ip_prefix")
-    anywhere = "::/0" if rule["ethertype"] == "IPv6" else "0.0.0.0/0"
-    remote = rule.get("remote_group_id")
-    return {
-        "id": rule["id"],
-        "parent_group_id": rule["security_group_id"],
-        "ip_protocol": rule["protocol"],
-        "from_port": -1 if rule["port_range_min"] is None else rule["port_range_min"],
-        "to_port": -1 if rule["port_range_max"] is None else rule["port_range_max"],
-        "ip_range": {} if remote else {"cidr": prefix or anywhere},
-        "group": {"name": remote, "tenant_id": rule["project_id"]} if remote else {},
-    }
+    names = {group["id"]: group["name"] for group in groups}
+    return {"security_groups": [group_view(group, names) for group in groups]}
 
 
 # --- password, volumes, shares, topology, migrations

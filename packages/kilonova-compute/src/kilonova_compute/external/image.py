@@ -9,6 +9,7 @@ from kilonova_kit.clock import Clock, system_clock
 from kilonova_kit.errors import NotFound, Unavailable
 from kilonova_kit.http.client import ServiceClient, StreamedReply
 
+from kilonova_compute.external.replies import UserCalls
 from kilonova_compute.model.servers import ImageSnapshot
 
 _REMEMBER_SECONDS, _MOST_REMEMBERED = 1.0, 1000
@@ -53,6 +54,7 @@ class ImageService:
 
     def __init__(self, client: ServiceClient, clock: Clock = system_clock) -> None:
         self._client, self._clock = client, clock
+        self.for_users = UserCalls(client, "image")
         self._shown: dict[tuple[str | None, str], tuple[float, dict[str, Any]]] = {}
 
     async def show(self, image_id: str, token: str | None = None) -> dict[str, Any]:
@@ -80,9 +82,13 @@ class ImageService:
         return await self._client.stream(f"/v2/images/{image_id}/file")
 
 
+def properties_of(image: Mapping[str, Any]) -> dict[str, str]:
+    """What somebody said of the image: all that is no attribute of its own."""
+    return {name: str(value) for name, value in image.items() if name not in _BASE and value is not None}
+
+
 def snapshot_of(image: Mapping[str, Any]) -> ImageSnapshot:
     """What a server remembers of its image."""
-    properties = {name: str(value) for name, value in image.items() if name not in _BASE and value is not None}
     return ImageSnapshot(
         image_id=image["id"],
         name=image.get("name") or "",
@@ -93,5 +99,5 @@ def snapshot_of(image: Mapping[str, Any]) -> ImageSnapshot:
         digest=image.get("os_hash_value") or image.get("checksum") or "",
         min_disk=image.get("min_disk") or 0,
         min_ram=image.get("min_ram") or 0,
-        properties=properties,
+        properties=properties_of(image),
     )

@@ -13,16 +13,16 @@ from typing import Any
 
 import msgspec
 from kilonova_kit.clock import Clock, system_clock
-from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound, QuotaExceeded, Unavailable
+from kilonova_kit.errors import BadRequest, Conflict
 from kilonova_kit.http.client import Reply, ServiceClient
 from kilonova_messages.wishes import AddressPair, FirewallRule, FixedIp, HostRoute, PortWiring, WiredSubnet
 
+from kilonova_compute.external.replies import UserCalls, checked
 from kilonova_compute.model.servers import Address, Server
 
 _REMEMBER_SECONDS, _MOST_REMEMBERED = 3.0, 1000
 #: (resource, id) -> (until when it is fresh, the thing)
 _Known = dict[tuple[str, str], tuple[float, dict[str, Any]]]
-_ERRORS = {400: BadRequest, 403: Forbidden, 404: NotFound, 409: Conflict}
 
 
 class Port(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,15 +46,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _checked(reply: Reply, what: str) -> Any:
-    """The body, or the neighbour's refusal as an error of our own family."""
-    if reply.ok:
-        return reply.json()
-    message = reply.message()
-    if reply.status == 409 and '"OverQuota"' in reply.body.decode(errors="replace"):
-        raise QuotaExceeded(message)
-    if reply.status in _ERRORS:
-        raise _ERRORS[reply.status](message)
-    raise Unavailable(f"the network service could not {what}: {message}")
+    return checked(reply, "network", what)
 
 
 class NetworkService:
@@ -62,6 +54,7 @@ class NetworkService:
 
     def __init__(self, client: ServiceClient, clock: Clock = system_clock) -> None:
         self._client, self._clock = client, clock
+        self.for_users = UserCalls(client, "network")
         self._known: _Known = {}
         #: What a token may see of the networks, by token and id.
         self._visible: _Known = {}
