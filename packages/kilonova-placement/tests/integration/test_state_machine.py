@@ -10,28 +10,26 @@ runs for so many minutes per database instead of some seconds, with a new seed e
 ``KILONOVA_STATES_SEED`` is the first seed.
 """
 
-import asyncio
-import contextlib
 import os
 import shutil
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
+from claim_model import GROUPS, HOSTS, PARTS, Asked, Live, Model
+from claim_world import TwoProcesses
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from kilonova_kit.errors import Conflict, NotFound
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from kilonova_kit.errors import Conflict
 from kilonova_kit.testing.postgresql import binaries, running_postgresql
 from kilonova_placement.app.proving import members_differ, sums_differ
 from kilonova_placement.model.claims import ClaimState, Owner
 from kilonova_placement.model.explanations import Refused
 from kilonova_placement.model.providers import Inventory, ProviderChange, ProviderReport
-from kilonova_placement.model.requests import DeviceWish, GroupWish, Place, Request
 from kilonova_placement.store.groups import load_all_groups
 from kilonova_placement.store.providers import load_all
 
@@ -39,203 +37,55 @@ _MEMORY = "/dev/shm"  # what is on a disk is proven elsewhere
 _MINUTES = float(os.environ.get("KILONOVA_STATES", "0"))
 _FIRST_SEED = int(os.environ.get("KILONOVA_STATES_SEED", "1"))
 
-#: Four hosts with VCPUs; the last two have parts with devices. A part's number says whose it is.
-_HOSTS = (0, 1, 2, 3)
-_PARTS = {20: 2, 21: 2, 30: 3}
-_GROUPS = {"apart": ("anti-affinity", 0), "pairs": ("anti-affinity", 2), "near": ("affinity", 0)} | {
-    "rather-near": ("soft-affinity", 0),
-    "rather-apart": ("soft-anti-affinity", 0),
-}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a request asks for."""
-
-    vcpu: int
-    gpus: int
-    group: str | None
-
-    def request(self, **place):
-        wish = self.group and GroupWish(group_id=self.group, policy=_GROUPS[self.group][0], max_per_host=self.most)
-        devices = (DeviceWish(resource_class="PGPU", count=self.gpus),) if self.gpus else ()
-        return Request(resources={"VCPU": self.vcpu}, devices=devices, group=wish or None, place=Place(**place))
-
-    @property
-    def most(self):
-        return _GROUPS[self.group][1]
-
-    @property
-    def policy(self):
-        return _GROUPS[self.group][0] if self.group else ""
-
-
-@dataclass
-class Live:
-    """A live claim as the model has it. ``amounts``: by number of provider and class."""
-
-    owner: str
-    host: int
-    asked: Asked
-    amounts: dict
-    bound: bool
-    expires_at: float | None
-    leaves: str = ""
-
-
-@dataclass
-class Model:
-    """Everything there should be. ``made``: every claim that ever was, and the one it leaves."""
-
-    totals: dict = field(default_factory=dict)
-    closed: set = field(default_factory=set)
-    live: dict = field(default_factory=dict)
-    made: dict = field(default_factory=dict)
-
-    def left(self, number, name):
-        used = sum(claim.amounts.get((number, name), 0) for claim in self.live.values())
-        return self.totals.get(number, 0) - used
-
-    def holds(self, host, asked):
-        """How many alike a host has room for, groups aside."""
-        if host not in self.totals or host in self.closed:
-            return 0
-        found = self.left(host, "VCPU") // asked.vcpu
-        if asked.gpus:
-            parts = [part for part, of in _PARTS.items() if of == host and part in self.totals]
-            found = min(found, sum(max(0, self.left(part, "PGPU")) for part in parts) // asked.gpus)
-        return max(0, found)
-
-    def others(self, group, asking):
-        """The hosts of each other member of a group."""
-        found = {}
-        for claim in self.live.values():
-            if claim.asked.group == group and claim.owner != asking:
-                found.setdefault(claim.owner, set()).add(claim.host)
-        return found
-
-    def room(self, asked, asking="", not_host=None):
-        """How many alike there is room for, and on which hosts each may stand."""
-        holds = {host: self.holds(host, asked) for host in _HOSTS if host != not_host}
-        others = self.others(asked.group, asking) if asked.group else {}
-        if asked.policy == "anti-affinity":
-            for host in holds:
-                here = sum(host in hosts for hosts in others.values())
-                holds[host] = min(holds[host], max(0, max(1, asked.most) - here))
-        if asked.policy == "affinity":
-            if not others:
-                return max(holds.values()), {host for host in holds if holds[host]}
-            settled = {host for hosts in others.values() for host in hosts if len(hosts) == 1}
-            holds = {host: number for host, number in holds.items() if host in settled}
-        return sum(holds.values()), {host for host in holds if holds[host]}
-
-    def may_move(self, claim_id):
-        claim = self.live.get(claim_id)
-        moves = {other.leaves for other in self.live.values()}
-        return claim is not None and claim.bound and claim_id not in moves and claim.leaves not in self.live
-
-    def open_moves(self):
-        return {key: claim.leaves for key, claim in self.live.items() if claim.leaves in self.live}
-
-    def confirmed(self, claim_id):
-        self.live[claim_id].bound, self.live[claim_id].expires_at = True, None
-        self.live.pop(self.live[claim_id].leaves, None)
-
-    def expired(self, now):
-        due = [key for key, claim in self.live.items() if not claim.bound and claim.expires_at <= now]
-        for claim_id in due:
-            del self.live[claim_id]
-
-
 _APPS = st.sampled_from((0, 1))
+_PICK = st.integers(0, 999)
 _ASKED = st.builds(
     Asked,
     vcpu=st.integers(1, 3),
     gpus=st.sampled_from((0, 0, 0, 1, 2, 3)),
-    group=st.sampled_from((None, None, *_GROUPS)),
+    group=st.sampled_from((None, None, *GROUPS)),
 )
 
 
 class Cloud(RuleBasedStateMachine):
-    """``ids``: claims that were asked for, whether they were held or not."""
+    """``asked``: ids of claims that were asked for, whether they were held or not."""
 
-    ids = Bundle("ids")
     make = None  # set by the test, with the next two
     new_url = None
     steps: ClassVar[Counter] = Counter()
-    edges: ClassVar[tuple] = ({}, {})
 
     def __init__(self):
         super().__init__()
-        self.loop = asyncio.new_event_loop()
-        self.clock = None
-        self.apps, self.stacks = [None, None], [contextlib.AsyncExitStack(), contextlib.AsyncExitStack()]
-        self.model, self.count = Model(), 0
-
-    # --- the two apps
-
-    def run(self, coroutine):
-        return self.loop.run_until_complete(coroutine)
-
-    def both(self, one, two):
-        """Two things at the same moment; what each says, or raises."""
-
-        async def at_once():
-            return await asyncio.gather(one, two, return_exceptions=True)
-
-        answers = self.run(at_once())
-        for answer in answers:
-            if isinstance(answer, BaseException) and not isinstance(answer, Refused | Conflict | NotFound):
-                raise answer
-        return answers
-
-    async def _boot(self, which):
-        self.stacks[which] = contextlib.AsyncExitStack()
-        running = self.make.running(self.url, self.clock, seed=which, edges=self.edges[which])
-        self.apps[which] = await self.stacks[which].enter_async_context(running)
-        self.clock = self.apps[which].clock
-
-    async def _dying(self, which, work, *, committed):
-        """Run it in an app that dies when it has committed (or is about to), so that nobody gets an answer."""
-        service, died = self.apps[which], asyncio.Event()
-        write = service.app.database.write
-
-        async def last_write(transaction):
-            if committed:
-                await write(transaction)
-            died.set()
-            await asyncio.Event().wait()
-
-        service.app.database.write = last_write
-        doing, death = asyncio.ensure_future(work(service.client)), asyncio.ensure_future(died.wait())
-        await asyncio.wait((doing, death), return_when=asyncio.FIRST_COMPLETED)
-        doing.cancel()
-        death.cancel()
-        await asyncio.gather(doing, death, return_exceptions=True)
-        await self.stacks[which].aclose()
-        await self._boot(which)
+        self.world, self.clean_up = None, None
+        self.model, self.count, self.asked = Model(), 0, ["c0-0"]
 
     @initialize(totals=st.lists(st.integers(0, 6), min_size=4, max_size=4), gpus=st.integers(0, 3))
     def begin(self, totals, gpus):
-        self.url, self.clean_up = type(self).new_url()
-        for which in (0, 1):
-            self.run(self._boot(which))
+        url, self.clean_up = type(self).new_url()
+        self.world = TwoProcesses(self.make, url)
         for number, total in enumerate(totals):
             self._report(0, number, total)
-        for number in _PARTS:
+        for number in PARTS:
             self._report(0, number, gpus)
 
     def _report(self, which, number, total):
-        name, parent = ("VCPU", None) if number in _HOSTS else ("PGPU", self.make.provider_id(_PARTS[number]))
+        name, parent = ("VCPU", None) if number in HOSTS else ("PGPU", self.make.provider_id(PARTS[number]))
         report = ProviderReport(name=f"h{number}", parent_id=parent, inventories={name: Inventory(total=total)})
-        self.run(self.apps[which].client.put_provider(self.make.provider_id(number), report))
+        self.world.run(self.world[which].client.put_provider(self.make.provider_id(number), report))
         self.model.totals[number] = total
 
     # --- claims
 
     def _new_ids(self, many):
         self.count += 1
-        return [f"c{self.count}-{number}" for number in range(many)]
+        claim_ids = [f"c{self.count}-{number}" for number in range(many)]
+        self.asked += claim_ids
+        return claim_ids
+
+    def _any(self, pick, among):
+        """Mostly one of these, at times any that was ever asked for."""
+        ids = sorted(among) if among and pick % 8 else self.asked
+        return ids[pick // 8 % len(ids)]
 
     @staticmethod
     def _owner(claim_id):
@@ -245,7 +95,7 @@ class Cloud(RuleBasedStateMachine):
 
     async def _ask(self, which, claim_ids, asked):
         owners = [self._owner(claim_id) for claim_id in claim_ids]
-        return await self.apps[which].client.claim(asked.request(), owners, claim_ids)
+        return await self.world[which].client.claim(asked.request(), owners, claim_ids)
 
     def _note(self, claims, asked):
         """Write down what was given, unless it should not have been."""
@@ -265,68 +115,70 @@ class Cloud(RuleBasedStateMachine):
             )
             self.model.made[claim.claim_id] = claim.leaves
 
-    def _try(self, coroutine, *errors):
-        """What it says; None when it raises one of these."""
-        try:
-            return self.run(coroutine)
-        except errors:
-            return None
-
-    @rule(target=ids, which=_APPS, asked=_ASKED, many=st.sampled_from((1, 1, 2, 3)))
-    def claim(self, which, asked, many):
+    @rule(which=_APPS, asked=_ASKED, many=st.sampled_from((1, 1, 2, 3)), bind=st.booleans())
+    def claim(self, which, asked, many, bind):
         claim_ids = self._new_ids(many)
         room = self.model.room(asked)[0]
-        held = self._try(self._ask(which, claim_ids, asked), Refused)
+        held = self.world.try_to(self._ask(which, claim_ids, asked))
         assert (held is not None) == (room >= many), "refused although it fits, or the other way round"
         self._note(held or (), asked)
-        return claim_ids[0]
+        for claim in held or () if bind else ():
+            self._bind(which, claim.claim_id)
 
-    @rule(target=ids, one=_ASKED, two=_ASKED, alike=st.booleans())
+    @rule(one=_ASKED, two=_ASKED, alike=st.booleans())
     def race_claims(self, one, two, alike):
         asked = (one, one if alike else two)
         names = [self._new_ids(1)[0] for _ in asked]
         rooms = [self.model.room(each)[0] for each in asked]
-        answers = self.both(*(self._ask(which, [names[which]], asked[which]) for which in (0, 1)))
+        answers = self.world.both(*(self._ask(which, [names[which]], asked[which]) for which in (0, 1)))
         won = [not isinstance(answer, Refused) for answer in answers]
         for which in (0, 1):
             self._note(answers[which] if won[which] else (), asked[which])
         for which in (0, 1):
             assert won[which] or not rooms[which] or not self.model.room(asked[which])[0], "refused although it fits"
-        return names[0]
 
-    @rule(which=_APPS, claim_id=ids)
-    def ask_again(self, which, claim_id):
+    @rule(which=_APPS, pick=_PICK)
+    def ask_again(self, which, pick):
+        claim_id = self._any(pick, self.model.live)
         alike = [other for other in self.model.live if other.split("-")[0] == claim_id.split("-")[0]]
         if alike != [claim_id] or self.model.made[claim_id]:
             return  # released, or one of several alike, or moved here
         claim = self.model.live[claim_id]
-        (again,) = self.run(self._ask(which, [claim_id], claim.asked))
+        (again,) = self.world.run(self._ask(which, [claim_id], claim.asked))
         assert (again.host, again.owner.name) == (f"h{claim.host}", claim.owner)
 
-    @rule(which=_APPS, claim_id=ids)
-    def bind(self, which, claim_id):
-        claim = self._try(self.apps[which].client.bind(claim_id), Conflict, NotFound)
+    @rule(which=_APPS, pick=_PICK)
+    def bind(self, which, pick):
+        self._bind(which, self._any(pick, self.model.held()))
+
+    def _bind(self, which, claim_id):
+        claim = self.world.try_to(self.world[which].client.bind(claim_id))
         assert (claim is not None) == (claim_id in self.model.live)
         if claim:
             self.model.live[claim_id].bound, self.model.live[claim_id].expires_at = True, None
 
-    @rule(which=_APPS, claim_id=ids)
-    def renew(self, which, claim_id):
-        claim = self._try(self.apps[which].client.renew(claim_id), Conflict, NotFound)
+    @rule(which=_APPS, pick=_PICK)
+    def renew(self, which, pick):
+        claim_id = self._any(pick, self.model.held())
+        claim = self.world.try_to(self.world[which].client.renew(claim_id))
         assert (claim is not None) == (claim_id in self.model.live)
         if claim:
             self.model.live[claim_id].expires_at = claim.expires_at
 
-    @rule(which=_APPS, claim_id=ids)
-    def release(self, which, claim_id):
-        self.run(self.apps[which].client.release(claim_id))
+    @rule(which=_APPS, pick=_PICK)
+    def release(self, which, pick):
+        self._release(which, self._any(pick, self.model.live))
+
+    def _release(self, which, claim_id):
+        self.world.run(self.world[which].client.release(claim_id))
         self.model.live.pop(claim_id, None)
 
-    @rule(target=ids, claim_id=ids, asked=_ASKED)
-    def race_release_and_claim(self, claim_id, asked):
+    @rule(pick=_PICK, asked=_ASKED)
+    def race_release_and_claim(self, pick, asked):
+        claim_id = self._any(pick, self.model.live)
         name = self._new_ids(1)[0]
         before = self.model.room(asked)[0]
-        _, answer = self.both(self.apps[0].client.release(claim_id), self._ask(1, [name], asked))
+        _, answer = self.world.both(self.world[0].client.release(claim_id), self._ask(1, [name], asked))
         gone = self.model.live.pop(claim_id, None)
         won = not isinstance(answer, Refused)
         after = self.model.room(asked)[0]
@@ -335,7 +187,6 @@ class Cloud(RuleBasedStateMachine):
             unchanged = not before and gone is not None and not after
             assert not unchanged, "given although it never fitted"
             self._note_loosely(answer, asked, gone)
-        return name
 
     def _note_loosely(self, claims, asked, gone):
         """It was decided before the release or after: one of both must have allowed it."""
@@ -350,12 +201,13 @@ class Cloud(RuleBasedStateMachine):
             finally:
                 del self.model.live["gone"]
 
-    @rule(which=_APPS, claim_id=ids)
-    def drop_allocations(self, which, claim_id):
+    @rule(which=_APPS, pick=_PICK)
+    def drop_allocations(self, which, pick):
         """Through the Placement API: whatever its owner has."""
+        claim_id = self._any(pick, self.model.live)
         owner = self._owner_of(claim_id)
-        status = self.run(
-            self.apps[which].http.request("DELETE", f"/allocations/{owner.removeprefix('server:')}")
+        status = self.world.run(
+            self.world[which].http.request("DELETE", f"/allocations/{owner.removeprefix('server:')}")
         ).status
         mine = [key for key, claim in self.model.live.items() if claim.owner == owner]
         assert status == (204 if mine else 404)
@@ -370,61 +222,66 @@ class Cloud(RuleBasedStateMachine):
     # --- moves
 
     async def _move(self, which, claim_id, goes_to, asked, elsewhere):
-        return await self.apps[which].client.move(asked.request(), claim_id, goes_to, elsewhere=elsewhere)
+        return await self.world[which].client.move(asked.request(), claim_id, goes_to, elsewhere=elsewhere)
 
     def _moving(self, claim_id, asked, elsewhere):
         """What the owner of a claim asks for, and whether there is room for it."""
         claim = self.model.live.get(claim_id)
         asked = Asked(asked.vcpu, asked.gpus, claim.asked.group if claim else asked.group)
         owner, not_host = (claim.owner, claim.host if elsewhere else None) if claim else ("", None)
-        return asked, self.model.room(asked, owner, not_host)[0] > 0 and self.model.may_move(claim_id)
+        return asked, self.model.room(asked, owner, not_host)[0] > 0 and claim_id in self.model.movable()
 
-    @rule(target=ids, which=_APPS, claim_id=ids, asked=_ASKED, elsewhere=st.booleans())
-    def move(self, which, claim_id, asked, elsewhere):
+    @rule(which=_APPS, pick=_PICK, asked=_ASKED, elsewhere=st.booleans())
+    def move(self, which, pick, asked, elsewhere):
+        claim_id = self._any(pick, self.model.movable())
         asked, can = self._moving(claim_id, asked, elsewhere)
         (goes_to,) = self._new_ids(1)
-        claim = self._try(self._move(which, claim_id, goes_to, asked, elsewhere), Refused, Conflict, NotFound)
+        claim = self.world.try_to(self._move(which, claim_id, goes_to, asked, elsewhere))
         assert (claim is not None) == can, "not moved although it could be, or the other way round"
         if claim:
             assert not elsewhere or claim.host != f"h{self.model.live[claim_id].host}"
             assert (claim.owner.name, claim.leaves) == (self.model.live[claim_id].owner, claim_id)
             self._note([claim], asked)
-        return goes_to
 
-    @rule(target=ids, claim_id=ids, asked=_ASKED)
-    def race_moves(self, claim_id, asked):
+    @rule(pick=_PICK, asked=_ASKED)
+    def race_moves(self, pick, asked):
+        claim_id = self._any(pick, self.model.movable())
         asked, can = self._moving(claim_id, asked, False)
         names = [self._new_ids(1)[0] for _ in (0, 1)]
-        answers = self.both(*(self._move(which, claim_id, names[which], asked, False) for which in (0, 1)))
+        answers = self.world.both(*(self._move(which, claim_id, names[which], asked, False) for which in (0, 1)))
         held = [answer for answer in answers if not isinstance(answer, Exception)]
         assert len(held) == can, "an owner moves to one place"
         self._note(held, asked)
-        return held[0].claim_id if held else names[0]
 
-    @rule(which=_APPS, claim_id=ids)
-    def confirm(self, which, claim_id):
-        claim = self._try(self.apps[which].client.confirm_move(claim_id), Conflict, NotFound)
+    @rule(which=_APPS, pick=_PICK)
+    def confirm(self, which, pick):
+        self._confirm(which, self._any(pick, self.model.open_moves()))
+
+    def _confirm(self, which, claim_id):
+        claim = self.world.try_to(self.world[which].client.confirm_move(claim_id))
         assert (claim is not None) == (claim_id in self.model.live and self.model.live[claim_id].leaves != "")
         if claim:
             self.model.confirmed(claim_id)
 
-    @rule(which=_APPS, claim_id=ids)
-    def revert(self, which, claim_id):
-        done = self._try(self._reverted(which, claim_id), Conflict, NotFound)
+    @rule(which=_APPS, pick=_PICK)
+    def revert(self, which, pick):
+        claim_id = self._any(pick, self.model.open_moves())
+        done = self.world.try_to(self._reverted(which, claim_id))
         is_move, is_live = bool(self.model.made.get(claim_id)), claim_id in self.model.live
         assert bool(done) == (is_move and (not is_live or self.model.live[claim_id].leaves in self.model.live))
         if done:
             self.model.live.pop(claim_id, None)
 
     async def _reverted(self, which, claim_id):
-        await self.apps[which].client.revert_move(claim_id)
+        await self.world[which].client.revert_move(claim_id)
         return True
 
-    @rule(claim_id=ids)
-    def race_confirm_and_revert(self, claim_id):
+    @rule(pick=_PICK)
+    def race_confirm_and_revert(self, pick):
+        claim_id = self._any(pick, self.model.open_moves())
         if claim_id not in self.model.open_moves():
             return
-        confirmed, reverted = self.both(self.apps[0].client.confirm_move(claim_id), self._reverted(1, claim_id))
+        confirmed, reverted = self.world.both(self.world[0].client.confirm_move(claim_id), self._reverted(1, claim_id))
         assert isinstance(confirmed, Exception) != isinstance(reverted, Exception), "both, or none"
         if reverted is True:
             del self.model.live[claim_id]
@@ -435,103 +292,102 @@ class Cloud(RuleBasedStateMachine):
 
     @rule(which=_APPS, seconds=st.sampled_from((1.0, 31.0, 61.0)))
     def time_passes(self, which, seconds):
-        self.clock.now += seconds
-        self.run(self.apps[which].app.reap())
-        self.model.expired(self.clock.now)
+        self.world.clock.now += seconds
+        self.world.run(self.world[which].app.reap())
+        self.model.expired(self.world.clock.now)
 
-    @rule(claim_id=ids, seconds=st.sampled_from((31.0, 61.0)))
-    def race_bind_and_expiry(self, claim_id, seconds):
-        self.clock.now += seconds
-        bound, _ = self.both(self.apps[0].client.bind(claim_id), self.apps[1].app.reap())
+    @rule(pick=_PICK, seconds=st.sampled_from((31.0, 61.0)))
+    def race_bind_and_expiry(self, pick, seconds):
+        claim_id = self._any(pick, self.model.held())
+        self.world.clock.now += seconds
+        bound, _ = self.world.both(self.world[0].client.bind(claim_id), self.world[1].app.reap())
         if not isinstance(bound, Exception):
             self.model.live[claim_id].bound, self.model.live[claim_id].expires_at = True, None
-        self.model.expired(self.clock.now)
+        self.model.expired(self.world.clock.now)
         assert isinstance(bound, Exception) == (claim_id not in self.model.live)
 
-    @rule(which=_APPS, number=st.sampled_from((*_HOSTS, *_PARTS)), total=st.integers(0, 8))
+    @rule(which=_APPS, number=st.sampled_from((*HOSTS, *PARTS)), total=st.integers(0, 8))
     def inventory_changes(self, which, number, total):
-        if _PARTS.get(number, 0) in (*self.model.totals, 0):
+        if PARTS.get(number, 0) in (*self.model.totals, 0):
             self._report(which, number, total)
 
-    @rule(which=_APPS, number=st.sampled_from((*_HOSTS, *_PARTS)))
+    @rule(which=_APPS, number=st.sampled_from((*HOSTS, *PARTS)))
     def remove_provider(self, which, number):
         try:
-            self.run(self.apps[which].client.delete_provider(self.make.provider_id(number)))
+            self.world.run(self.world[which].client.delete_provider(self.make.provider_id(number)))
         except Conflict:
             claimed = any(key[0] == number for claim in self.model.live.values() for key in claim.amounts)
-            assert claimed or any(_PARTS.get(part) == number for part in self.model.totals)
+            assert claimed or any(PARTS.get(part) == number for part in self.model.totals)
             return
         self.model.totals.pop(number, None)
         self.model.closed.discard(number)
-        assert not any(_PARTS.get(part) == number for part in self.model.totals), "a part without its host"
+        assert not any(PARTS.get(part) == number for part in self.model.totals), "a part without its host"
 
-    @rule(which=_APPS, number=st.sampled_from(_HOSTS), reason=st.sampled_from(("", "maintenance")))
+    @rule(which=_APPS, number=st.sampled_from(HOSTS), reason=st.sampled_from(("", "maintenance")))
     def disable_or_enable(self, which, number, reason):
         change = ProviderChange(disabled=reason)
-        found = self._try(self.apps[which].client.change_provider(self.make.provider_id(number), change), NotFound)
+        found = self.world.try_to(self.world[which].client.change_provider(self.make.provider_id(number), change))
         assert (found is not None) == (number in self.model.totals)
         if found:
             (self.model.closed.add if reason else self.model.closed.discard)(number)
 
     @rule(which=_APPS)
     def crash_and_restart(self, which):
-        self.run(self.stacks[which].aclose())
-        self.run(self._boot(which))
+        self.world.restart(which)
 
-    @rule(target=ids, which=_APPS, asked=_ASKED, many=st.integers(1, 2), committed=st.booleans())
+    @rule(which=_APPS, asked=_ASKED, many=st.integers(1, 2), committed=st.booleans())
     def crash_while_claiming(self, which, asked, many, committed):
         claim_ids = self._new_ids(many)
         fits = self.model.room(asked)[0] >= many
         owners = [self._owner(claim_id) for claim_id in claim_ids]
-        self.run(
-            self._dying(which, lambda client: client.claim(asked.request(), owners, claim_ids), committed=committed)
-        )
-        written = self.run(self._ledger()).keys() & set(claim_ids)
+        self.world.die(which, lambda client: client.claim(asked.request(), owners, claim_ids), committed=committed)
+        written = self.world.run(self._ledger()).keys() & set(claim_ids)
         assert len(written) == (many if fits and committed else 0), "half of it was written"
-        again = self._try(self._ask(which, claim_ids, asked), Refused)
+        again = self.world.try_to(self._ask(which, claim_ids, asked))
         assert (again is not None) == fits
         self._note(again or (), asked)
-        return claim_ids[0]
 
-    @rule(which=_APPS, claim_id=ids, committed=st.booleans())
-    def crash_while_releasing(self, which, claim_id, committed):
-        self.run(self._dying(which, lambda client: client.release(claim_id), committed=committed))
-        self.release(which, claim_id)
+    @rule(which=_APPS, pick=_PICK, committed=st.booleans())
+    def crash_while_releasing(self, which, pick, committed):
+        claim_id = self._any(pick, self.model.live)
+        self.world.die(which, lambda client: client.release(claim_id), committed=committed)
+        self._release(which, claim_id)
 
-    @rule(which=_APPS, claim_id=ids, committed=st.booleans())
-    def crash_while_confirming(self, which, claim_id, committed):
+    @rule(which=_APPS, pick=_PICK, committed=st.booleans())
+    def crash_while_confirming(self, which, pick, committed):
+        claim_id = self._any(pick, self.model.open_moves())
         if claim_id in self.model.open_moves():
-            self.run(self._dying(which, lambda client: client.confirm_move(claim_id), committed=committed))
-            self.confirm(which, claim_id)
+            self.world.die(which, lambda client: client.confirm_move(claim_id), committed=committed)
+            self._confirm(which, claim_id)
 
-    @rule(target=ids, which=_APPS, claim_id=ids, asked=_ASKED, committed=st.booleans())
-    def crash_while_moving(self, which, claim_id, asked, committed):
+    @rule(which=_APPS, pick=_PICK, asked=_ASKED, committed=st.booleans())
+    def crash_while_moving(self, which, pick, asked, committed):
+        claim_id = self._any(pick, self.model.movable())
         asked, can = self._moving(claim_id, asked, False)
         (goes_to,) = self._new_ids(1)
         request = asked.request()
-        self.run(self._dying(which, lambda client: client.move(request, claim_id, goes_to), committed=committed))
-        assert (goes_to in self.run(self._ledger())) == (can and committed)
-        again = self._try(self._move(which, claim_id, goes_to, asked, False), Refused, Conflict, NotFound)
+        self.world.die(which, lambda client: client.move(request, claim_id, goes_to), committed=committed)
+        assert (goes_to in self.world.run(self._ledger())) == (can and committed)
+        again = self.world.try_to(self._move(which, claim_id, goes_to, asked, False))
         assert (again is not None) == can
         self._note([again] if again else (), asked)
-        return goes_to
 
     @rule(which=_APPS)
     def prove(self, which):
         """Not after every step: a proof reads again what is old, and old pictures are what is tested here."""
-        assert self.run(self.apps[which].app.prove()).wrong == ()
+        assert self.world.run(self.world[which].app.prove()).wrong == ()
 
     # --- after each step
 
     async def _ledger(self):
-        return {claim.claim_id: claim async for claim in self.apps[0].client.claims()}
+        return {claim.claim_id: claim async for claim in self.world[0].client.claims()}
 
     @invariant()
     def the_ledger_is_the_model(self):
-        if not self.apps[1]:
+        if self.world is None:
             return
         type(self).steps["steps"] += 1
-        found = self.run(self._ledger())
+        found = self.world.run(self._ledger())
         assert found.keys() == self.model.live.keys(), "a claim was lost, or was never asked for"
         for claim_id, claim in found.items():
             expected = self.model.live[claim_id]
@@ -540,11 +396,11 @@ class Cloud(RuleBasedStateMachine):
             assert (claim.state is ClaimState.BOUND, claim.expires_at) == (expected.bound, expected.expires_at)
             assert sum(sum(part.amounts.values()) for part in claim.providers) == sum(expected.amounts.values())
         self._check_groups(found.values())
-        self.run(self._check_moves_and_indexes())
+        self.world.run(self._check_moves_and_indexes())
 
     @staticmethod
     def _check_groups(claims):
-        for group, (policy, most) in _GROUPS.items():
+        for group, (policy, most) in GROUPS.items():
             places = {(claim.host, claim.owner.name) for claim in claims if claim.group_id == group}
             here = Counter(host for host, _ in places)
             if policy == "anti-affinity" and here:
@@ -553,9 +409,9 @@ class Cloud(RuleBasedStateMachine):
                 assert len(here) == 1, f"{group} is torn apart"
 
     async def _check_moves_and_indexes(self):
-        moves = {move.goes_to.claim_id: move.leaves.claim_id async for move in self.apps[1].client.moves()}
+        moves = {move.goes_to.claim_id: move.leaves.claim_id async for move in self.world[1].client.moves()}
         assert moves == self.model.open_moves()
-        for service in self.apps:
+        for service in self.world.apps:
             uses = await service.app.database.read(load_all)
             groups = await service.app.database.read(load_all_groups)
             index = service.app.ledger.index
@@ -563,13 +419,13 @@ class Cloud(RuleBasedStateMachine):
             assert not [use for use in groups if members_differ(use, index.groups)]
 
     def teardown(self):
-        for service in self.apps:
-            if service:
-                assert self.run(service.app.prove()).wrong == ()
-        for stack in self.stacks:
-            self.run(stack.aclose())
-        self.loop.close()
-        if self.apps[1]:
+        if self.world is None:
+            return
+        try:
+            for which in (0, 1):
+                assert self.world.run(self.world[which].app.prove()).wrong == ()
+        finally:
+            self.world.close()
             self.clean_up()
 
 
@@ -582,6 +438,7 @@ def _try_all(machine, number, examples, steps):
         deadline=None,
         database=None,
         print_blob=True,
+        phases=(Phase.generate, Phase.shrink) if os.environ.get("KILONOVA_STATES_SHRINK") else (Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(seed(number)(machine), settings=how)

@@ -1,0 +1,8 @@
+"""Lets test files import ``claim_model`` and ``claim_world``, which stand beside this file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
