@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from kilonova_kit.clock import iso_micros
-from kilonova_kit.errors import BadRequest
+from kilonova_kit.errors import BadRequest, NotFound
 from kilonova_kit.http.operations import Call
 from msgspec import UNSET
 
@@ -23,6 +23,8 @@ _FORMS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M:%S.%f")
 
 
 async def index(call: UsageCall) -> UsageList:
+    if call.request.scope["path"].endswith("/"):  # one project's, and its id is empty
+        raise NotFound("The resource could not be found.")
     period, detailed = _period(call), call.query.detailed[:1] == ["1"]
     servers, links = await _page(call, period, None)
     found = app.by_project(servers, period)

@@ -112,8 +112,12 @@ async def test_usage_without_a_period_is_that_of_this_moment(cloud: Any) -> None
     for path in ("/os-simple-tenant-usage/home", "/os-simple-tenant-usage/home/"):
         usage = (await cloud.get(path))["tenant_usage"]
         assert (len(usage["server_usages"]), round(usage["total_hours"], 3)) == (1, 0.0)
-    (one,) = (await cloud.get("/os-simple-tenant-usage/?detailed=1"))["tenant_usages"]
+    (one,) = (await cloud.get("/os-simple-tenant-usage?detailed=1"))["tenant_usages"]
     assert one["server_usages"][0]["state"] == "active"
+
+
+async def test_a_project_without_an_id_has_no_usage(cloud: Any) -> None:
+    assert (await cloud.ask("GET", "/os-simple-tenant-usage/?start=2027-01-15T00:00:00")).status == 404
 
 
 async def test_what_found_no_host_is_a_server_and_holds_nothing(cloud: Any) -> None:
