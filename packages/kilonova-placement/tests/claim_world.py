@@ -5,6 +5,7 @@ import contextlib
 
 from kilonova_kit.errors import Conflict, NotFound
 from kilonova_placement.model.explanations import Refused
+from kilonova_placement.store.ledger import Outcome
 
 #: What placement may say to a question that makes sense.
 NO = (Refused, Conflict, NotFound)
@@ -75,9 +76,11 @@ class TwoProcesses:
 
         async def last_write(transaction):
             if committed:
-                await write(transaction)
+                outcome = await write(transaction)
+                if isinstance(outcome, Outcome) and not outcome.committed and not outcome.released:
+                    return outcome  # the other process was quicker: nothing was written, and it is decided anew
             died.set()
-            await asyncio.Event().wait()
+            return await asyncio.Event().wait()
 
         service.app.database.write = last_write
         doing, death = asyncio.ensure_future(work(service.client)), asyncio.ensure_future(died.wait())
