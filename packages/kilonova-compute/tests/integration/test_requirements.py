@@ -71,6 +71,19 @@ async def test_dedicated_cores_are_claimed_and_the_host_is_told_where_they_are(w
     assert shown["request"]["layout"]["cells"] == [{"cpus": [0, 1, 2, 3], "memory_mb": 512, "dedicated": [0, 1]}]
 
 
+async def test_the_topology_of_a_server_is_shown_and_the_hosts_part_to_administrators_only(world: World) -> None:
+    await specs(world, **{"hw:numa_nodes": "1", "hw:mem_page_size": "large"})
+    laid_out = await world.boot()
+    shown = await world.get("alice", f"/servers/{laid_out}/topology", "2.78")
+    assert shown == {"nodes": [{"vcpu_set": [0], "siblings": [], "memory_mb": 128}], "pagesize_kb": 1048576}
+    (node,) = (await world.get("admin", f"/servers/{laid_out}/topology", "2.78"))["nodes"]
+    assert (node["host_node"], node["cpu_pinning"]) == (0, {})
+    await world.ask("admin", "DELETE", "/flavors/1/os-extra_specs/hw:numa_nodes", None, "2.1")
+    await world.ask("admin", "DELETE", "/flavors/1/os-extra_specs/hw:mem_page_size", None, "2.1")
+    plain = await world.boot()
+    assert await world.get("alice", f"/servers/{plain}/topology", "2.78") == {"nodes": [], "pagesize_kb": None}
+
+
 async def test_devices_and_groups_are_claimed_and_the_host_is_told_of_what_it_gave(world: World) -> None:
     await specs(world, **{"device:CUSTOM_GPU": "2", "resources1:CUSTOM_NIC": "1", "trait1:CUSTOM_FAST": "required"})
     asked = claims_asked_for(world)

@@ -55,6 +55,7 @@ UNLOCK_OVERRIDE = admins("os-lock-server:unlock:unlock_override")
 EVENTS = admins("os-instance-actions:events")
 EVENT_DETAILS = admins("os-instance-actions:events:details")
 TOPOLOGY = Policy("compute:server:topology:index", reader)
+TOPOLOGY_HOST = admins("compute:server:topology:host:index")
 
 FLAVORS = everyone("flavors")
 FLAVOR_CREATE = admins("os-flavor-manage:create")
