@@ -8,9 +8,10 @@ import msgspec
 from kilonova_kit.errors import NotFound, NotImplementedHere
 from kilonova_kit.http.operations import Answer, Call, NoQuery
 
+from kilonova_compute.api import policies
 from kilonova_compute.api.proxies.network_views import group_view
 from kilonova_compute.api.servers import found
-from kilonova_compute.app import server_interfaces, server_security_groups
+from kilonova_compute.app import server_interfaces, server_security_groups, server_topologies
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.external.network import Port
 
@@ -94,8 +95,16 @@ async def share(call: NoBody) -> dict[str, Any]:
 
 
 async def topology(call: NoBody) -> dict[str, Any]:
-    await found(call)
-    return {"nodes": [], "pagesize_kb": None}
+    nodes = await server_topologies.nodes_of(call.app, await found(call))
+    with_host = call.may(policies.TOPOLOGY_HOST)
+    pages = next((node.page_size_kib for node in nodes if node.page_size_kib), None)
+    return {"nodes": [_node(node, with_host) for node in nodes], "pagesize_kb": pages}
+
+
+def _node(node: server_topologies.Node, with_host: bool) -> dict[str, Any]:
+    """Which processors vCPUs are pinned to is the host's own choice: the mapping stays empty."""
+    view: dict[str, Any] = {"vcpu_set": node.cpus, "siblings": node.siblings, "memory_mb": node.memory_mib}
+    return {**view, "host_node": node.host_node, "cpu_pinning": {}} if with_host else view
 
 
 async def migrations(call: NoBody) -> dict[str, list[Any]]:
