@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kilonova_placement.deciding.candidates import Asked, Group, find, rows_to_summarize
+from kilonova_placement.deciding.candidates import Asked, Group, combining, find, rows_to_summarize
 from kilonova_placement.deciding.index import Index
 from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
 
@@ -116,6 +116,19 @@ def test_eight_like_devices_for_eight_groups_are_one_candidate_of_each_host(isol
     found = find(Asked(groups=groups, isolate=isolate), _index(*uses))
     assert len(found) == 10
     assert all(len(one.parts) == 8 for one in found)
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+def test_the_work_for_eight_of_eight_devices_grows_with_devices_not_with_their_orders(isolate, monkeypatch):
+    hosts, devices = 10, 8
+    uses = [_use(f"h{host}", VCPU=8) for host in range(hosts)]
+    uses += [_use(f"h{host}d{number}", f"h{host}", PGPU=1) for host in range(hosts) for number in range(devices)]
+    groups = tuple(Group(suffix=str(number), resources={"PGPU": 1}) for number in range(devices))
+    index, tried = _index(*uses), []
+    honest = combining._Search._take
+    monkeypatch.setattr(combining._Search, "_take", lambda self, *words: tried.append(words) or honest(self, *words))
+    assert len(find(Asked(groups=groups, isolate=isolate), index)) == hosts
+    assert len(tried) <= hosts * devices * 3  # the real service goes through 8! = 40,320 orders for every host
 
 
 def test_nine_groups_do_not_fit_on_eight_unlike_devices():
