@@ -6,13 +6,14 @@ import pytest
 from kilonova_placement.deciding.choosing import Chooser, choose, explain
 from kilonova_placement.deciding.criteria import Criteria
 from kilonova_placement.deciding.index import Index
+from kilonova_placement.model.attributes import Attributes
 from kilonova_placement.model.explanations import Explanation
 from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
 from kilonova_placement.model.requests import Request
 
 
-def host(number: int, *, vcpu=8, ram=8192, disk=100, used=None, name="", **more) -> ProviderUse:
-    """A host; ``inventories`` replaces the usual three."""
+def host(number: int, *, vcpu=8, ram=8192, disk=100, used=None, name="", guests=0, said=None, **more) -> ProviderUse:
+    """A host; ``inventories`` replaces the usual three; ``said`` are its attributes."""
     provider_id = f"host-{number}"
     inventories = more.pop("inventories", None) or {
         "VCPU": Inventory(total=vcpu),
@@ -25,9 +26,10 @@ def host(number: int, *, vcpu=8, ram=8192, disk=100, used=None, name="", **more)
         generation=1,
         root_id=provider_id,
         inventories=inventories,
+        attributes=Attributes(**said or {}),
         **more,
     )
-    return ProviderUse(provider=provider, used=used or {})
+    return ProviderUse(provider=provider, used=used or {}, guests=guests)
 
 
 def part(number: int, of: int, **amounts: int) -> ProviderUse:
@@ -42,8 +44,8 @@ def part(number: int, of: int, **amounts: int) -> ProviderUse:
     return ProviderUse(provider=provider, used={})
 
 
-def index_of(*uses: ProviderUse) -> Index:
-    index = Index(room=2)
+def index_of(*uses: ProviderUse, most: dict[str, int] | None = None) -> Index:
+    index = Index(room=2, most=most)
     index.show(uses)
     return index
 

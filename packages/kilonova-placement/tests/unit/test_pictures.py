@@ -13,9 +13,10 @@ from kilonova_placement.deciding.criteria import OURS, Criteria
 from kilonova_placement.deciding.index import Index
 from kilonova_placement.deciding.pictures import Picture, Pictures
 from kilonova_placement.deciding.spreading import spread
+from kilonova_placement.model.attributes import Attributes
 from kilonova_placement.model.explanations import Explanation
 from kilonova_placement.model.providers import Inventory, Provider, ProviderUse
-from kilonova_placement.model.requests import DeviceWish, Place, Request
+from kilonova_placement.model.requests import Comparison, DeviceWish, ImageNeeds, LabelTerm, Place, Request
 
 _KINDS = (
     Request(resources={"VCPU": 1}),
@@ -23,6 +24,17 @@ _KINDS = (
     Request(resources={"MEMORY_MB": 2}, required_traits=("A",), forbidden_traits=("C",)),
     Request(resources={"VCPU": 1}, devices=(DeviceWish(resource_class="PGPU", count=2),)),
     Request(resources={"VCPU": 1}, place=Place(zone="z", not_hosts=("h1",))),
+    Request(
+        resources={"VCPU": 1},
+        place=Place(
+            network="10.0.0.0/9",
+            hosts=("h1", "h2", "h3", "h4"),
+            labels=(LabelTerm(key="k", values=("2",), test=Comparison.AT_LEAST, as_numbers=True, or_absent=True),),
+            carries=("m",),
+            near_cell="c1",
+        ),
+        image=ImageNeeds(image_id="i"),
+    ),
     Request(resources={"VCPU": 1}, place=Place(host="h2", cell="c1", aggregates=(("a", "b"), ("c",)))),
 )
 _CRITERIA = Criteria({"ram": 1.5, "vcpu": -1.0})
@@ -37,6 +49,18 @@ _hosts = st.fixed_dictionaries(
         "cell": st.sampled_from(("c1", "c2")),
         "aggregates": st.frozensets(st.sampled_from("abc")).map(sorted).map(tuple),
         "disabled": st.sampled_from(("", "", "broken")),
+        "attributes": st.builds(
+            Attributes,
+            address=st.sampled_from(("10.1.1.1", "10.200.1.1", "not an address")),
+            images=st.sampled_from(((), ("i",), ("i", "j"))),
+            hypervisor_version=st.sampled_from((0, 8, 9)),
+            labels=st.sampled_from(({}, {"k": ("1",)}, {"k": ("1", "3")})),
+            only_for=st.sampled_from(((), ("m",), ("m", "n"))),
+            multipliers=st.sampled_from(({}, {"ram": -2.0}, {"guests": 3.0})),
+            most_guests=st.sampled_from((0, 2)),
+            most_arriving=st.sampled_from((0, 2)),
+            failures=st.sampled_from((0.0, 2.0)),
+        ),
     }
 )
 _happenings = st.lists(
@@ -47,6 +71,7 @@ _happenings = st.lists(
         st.tuples(st.just("claim"), st.integers(0, len(_KINDS) - 1), st.integers(1, 3)),
         st.tuples(st.just("look"), st.integers(0, len(_KINDS) - 1), st.integers(1, 3)),
         st.tuples(st.just("release"), st.integers(0, 20)),
+        st.tuples(st.just("wait"), st.integers(1, 2000)),
     ),
     min_size=1,
     max_size=40,
@@ -57,13 +82,19 @@ class _World:
     """An index, what was said of it, and who has what."""
 
     def __init__(self):
-        self.index, self.said, self.taken = Index(room=1), {}, []
+        self.index, self.said, self.taken, self.now = Index(room=1), {}, [], 0.0
         self.chooser = Chooser(_CRITERIA, Random(1), Pictures(most=4, worth_it=0))
 
     def show(self, key, root, **words):
         parent = None if key == root else root
         self.said[key] = Provider(provider_id=key, name=key, generation=1, root_id=root, parent_id=parent, **words)
-        self.index.show(ProviderUse(provider=self.said[one], used=self._used(one)) for one in {key, root})
+        self.index.show(
+            ProviderUse(provider=self.said[one], used=self._used(one), guests=self._guests(one)) for one in {key, root}
+        )
+
+    def _guests(self, key):
+        row = self.index.row_of(key)
+        return 0 if row is None else int(self.index.attributes.guests[row])
 
     def _used(self, key):
         row = self.index.row_of(key)
@@ -82,7 +113,7 @@ class _World:
     def drop(self, number):
         key = f"p{number}" if f"p{number}" in self.said else f"h{number}"
         row = self.index.row_of(key)
-        self.taken = [parts for parts in self.taken if all(part.row != row for part in parts)]
+        self.taken = [(root, parts) for root, parts in self.taken if all(part.row != row for part in parts)]
         if self.said.pop(key, None):
             self.index.drop(key)
 
@@ -90,7 +121,8 @@ class _World:
         found = choose(_KINDS[number], count, self.index, self.chooser)
         for placement in [] if isinstance(found, Explanation) else found:
             self.index.take(placement.parts)
-            self.taken.append(placement.parts)
+            self.index.arrive(placement.root)
+            self.taken.append(placement)
 
     def look(self, number, count):
         """Choosing that is not followed by a claim leaves no trace."""
@@ -98,7 +130,13 @@ class _World:
 
     def release(self, number):
         if self.taken:
-            self.index.give(self.taken.pop(number % len(self.taken)))
+            root, parts = self.taken.pop(number % len(self.taken))
+            self.index.give(parts)
+            self.index.leave(root)
+
+    def wait(self, seconds):
+        self.now += seconds
+        self.index.pass_time(self.now)
 
     def compare(self):
         for request in _KINDS:

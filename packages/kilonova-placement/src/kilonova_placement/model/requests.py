@@ -23,7 +23,7 @@ HYPERTHREADING = "HW_CPU_HYPERTHREADING"
 REQUEST_VERSION = 2
 
 
-class Test(StrEnum):
+class Comparison(StrEnum):
     """How a term compares a value of a host with its own; ``contains``: all of the term's are within it."""
 
     IS = "is"
@@ -44,7 +44,7 @@ class LabelTerm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     values: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
-    test: Test = Test.IS
+    test: Comparison = Comparison.IS
     as_numbers: bool = False
     or_absent: bool = False
 

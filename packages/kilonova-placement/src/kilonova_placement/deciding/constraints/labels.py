@@ -11,20 +11,20 @@ from kilonova_placement.deciding.bits import Mask
 from kilonova_placement.deciding.constraints.check import Check, Miss, Rows, plural
 from kilonova_placement.deciding.index import Index
 from kilonova_placement.deciding.wanted import Wanted
-from kilonova_placement.model.requests import LabelTerm, Test
+from kilonova_placement.model.requests import Comparison, LabelTerm
 
 #: How the value of a host is compared with the term's, and how people say it.
-_TESTS: dict[Test, tuple[Callable[[Any, Any], bool], str]] = {
-    Test.IS: (operator.eq, "="),
-    Test.IS_NOT: (operator.ne, " other than "),
-    Test.AT_LEAST: (operator.ge, " at least "),
-    Test.AT_MOST: (operator.le, " at most "),
-    Test.ABOVE: (operator.gt, " above "),
-    Test.BELOW: (operator.lt, " below "),
-    Test.CONTAINS: (operator.contains, " with "),
+_TESTS: dict[Comparison, tuple[Callable[[Any, Any], bool], str]] = {
+    Comparison.IS: (operator.eq, "="),
+    Comparison.IS_NOT: (operator.ne, " other than "),
+    Comparison.AT_LEAST: (operator.ge, " at least "),
+    Comparison.AT_MOST: (operator.le, " at most "),
+    Comparison.ABOVE: (operator.gt, " above "),
+    Comparison.BELOW: (operator.lt, " below "),
+    Comparison.CONTAINS: (operator.contains, " with "),
 }
 #: Tests that must hold against all values of a term, not only one.
-_ALL = (Test.IS_NOT, Test.CONTAINS)
+_ALL = (Comparison.IS_NOT, Comparison.CONTAINS)
 
 
 def labels(wanted: Wanted, index: Index) -> list[Check]:
@@ -47,18 +47,21 @@ def _check(term: LabelTerm, index: Index) -> Check:
 
     def lacks(rows: Rows) -> Miss:
         if term.or_absent:
-            return Miss(f"{plural(len(rows), 'is', 'are')} for another {term.key} only")
+            return Miss(f"{plural(len(rows), 'has', 'have')} another {term.key} than {' or '.join(term.values)}")
         return Miss(f"{plural(len(rows), 'is', 'are')} not labelled {said}")
 
     said = in_words(term)
-    return Check(f"label {term.key}", narrow, (f"is labelled {said}", f"are labelled {said}"), lacks)
+    has = (f"is labelled {said}", f"are labelled {said}")
+    if term.or_absent:
+        has = (f"has no other {term.key}", f"have no other {term.key}")
+    return Check(f"label {term.key}", narrow, has, lacks)
 
 
 def holds(term: LabelTerm, value: str) -> bool:
     """Whether a host's value passes the term's test."""
     compare, _ = _TESTS[term.test]
     enough = all if term.test in _ALL else any
-    if not term.as_numbers or term.test is Test.CONTAINS:
+    if not term.as_numbers or term.test is Comparison.CONTAINS:
         return enough(compare(value, asked) for asked in term.values)
     try:
         number = float(value)
