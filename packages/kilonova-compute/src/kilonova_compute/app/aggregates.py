@@ -190,5 +190,4 @@ async def _tell(compute: Compute, names: Iterable[str]) -> None:
     await refresh(compute)
     wanted = set(names)
     for host in [host for host in compute.hosts.values() if host.name in wanted]:
-        own = compute.aggregates.of(host.name)
-        await hosts.set_place(compute, host, _zone(own), own)
+        await hosts.set_place(compute, host, _zone(compute.aggregates.of(host.name)))

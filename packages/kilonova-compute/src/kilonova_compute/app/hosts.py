@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import msgspec
 from kilonova_kit.database import Connection
 from kilonova_kit.errors import Conflict, NotFound
 
 from kilonova_compute.app.compute import Compute
-from kilonova_compute.model.aggregate_rules import host_rules
-from kilonova_compute.model.aggregates import Aggregate
 from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.listing import USUAL_ORDER, ServerFilter
 from kilonova_compute.model.servers import Server
@@ -79,12 +77,11 @@ async def force_down(compute: Compute, host: Host, forced: bool) -> Host:
     return changed
 
 
-async def set_place(compute: Compute, host: Host, zone: str, aggregates: Sequence[Aggregate]) -> None:
+async def set_place(compute: Compute, host: Host, zone: str) -> None:
     """Say in which zone a host is, and what its aggregates mean for it."""
     changed = await change(compute, host, lambda found: msgspec.structs.replace(found, zone=zone))
     if changed.inventory:
-        uuids = tuple(aggregate.uuid for aggregate in aggregates)
-        await compute.placement.set_place(changed, uuids, host_rules(aggregates))
+        await compute.placement.set_place(changed, compute.aggregates.rules_of(host.name))
 
 
 async def change(compute: Compute, host: Host, how: Callable[[Host], Host]) -> Host:

@@ -107,9 +107,7 @@ class PlacementService:
             if claim.owner.name.startswith(_KIND)
         }
 
-    async def report_host(
-        self, host: Host, inventory: HostInventory, aggregates: tuple[str, ...], rules: HostRules
-    ) -> None:
+    async def report_host(self, host: Host, inventory: HostInventory, rules: HostRules) -> None:
         """Enter what a host has to give, part by part, and what operators say of it."""
         report = ProviderReport(
             name=host.name,
@@ -118,7 +116,7 @@ class PlacementService:
             inventories=inventories_of(inventory.pools, inventory.devices),
             traits=inventory.traits,
             disabled=(host.disabled_reason or "disabled by an operator") if host.disabled else "",
-            aggregates=aggregates,
+            aggregates=await self._aggregates(host.id, rules),
             attributes=_said(host, rules),
         )
         await self._client.put_provider(host.id, report)
@@ -137,14 +135,23 @@ class PlacementService:
         with contextlib.suppress(NotFound):
             await self._client.change_provider(host_id, ProviderChange(attributes=Said(failed_builds=1)))
 
-    async def set_place(self, host: Host, aggregates: tuple[str, ...], rules: HostRules) -> None:
+    async def set_place(self, host: Host, rules: HostRules) -> None:
         """Say where a host is: its zone, the aggregates it belongs to, and what they mean for it.
 
         A host that reported nothing yet is none.
         """
+        aggregates = await self._aggregates(host.id, rules)
         change = ProviderChange(zone=host.zone, aggregates=aggregates, attributes=_said(host, rules))
         with contextlib.suppress(NotFound):
             await self._client.change_provider(host.id, change)
+
+    async def _aggregates(self, host_id: str, rules: HostRules) -> tuple[str, ...]:
+        """Ours that it is in, and those that operators named at the Placement API."""
+        try:
+            known = (await self._client.get_provider(host_id)).provider.aggregates
+        except NotFound:
+            known = ()
+        return tuple(sorted({*rules.aggregates, *(set(known) - rules.not_in)}))
 
     async def claimed_by(self, project_id: str) -> dict[str, int]:
         """What all claims of a project hold, per resource class."""

@@ -42,8 +42,14 @@ Values = dict[str, tuple[str, ...]]
 
 
 class HostRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What placement is told of a host; numbers of 0 are no limit of its own."""
+    """What placement is told of a host; numbers of 0 are no limit of its own.
 
+    ``aggregates`` are the UUIDs of those it is in, ``not_in`` of all others of ours: what placement knows beside them
+    was said by operators at the Placement API.
+    """
+
+    aggregates: tuple[str, ...] = ()
+    not_in: frozenset[str] = frozenset()
     labels: Values = {}
     only_for: tuple[str, ...] = ()
     multipliers: dict[str, float] = {}
@@ -78,9 +84,16 @@ class AggregateView(msgspec.Struct, frozen=True, kw_only=True):
 
     all: tuple[Aggregate, ...] = ()
     rules: RequestRules = RequestRules()
+    by_host: dict[str, list[Aggregate]] = {}
 
     def of(self, host: str) -> list[Aggregate]:
-        return [aggregate for aggregate in self.all if host in aggregate.hosts]
+        return self.by_host.get(host, [])
+
+    def rules_of(self, host: str) -> HostRules:
+        own = self.of(host)
+        uuids = tuple(aggregate.uuid for aggregate in own)
+        others = frozenset(aggregate.uuid for aggregate in self.all).difference(uuids)
+        return msgspec.structs.replace(host_rules(own), aggregates=uuids, not_in=others)
 
 
 def view_of(aggregates: Sequence[Aggregate]) -> AggregateView:
@@ -90,7 +103,7 @@ def view_of(aggregates: Sequence[Aggregate]) -> AggregateView:
             by_host.setdefault(host, []).append(aggregate)
     # Hosts of the same aggregates are alike: they are looked at once.
     kinds = {tuple(one.number for one in own): own for own in by_host.values()}
-    return AggregateView(all=tuple(aggregates), rules=_request_rules(list(kinds.values())))
+    return AggregateView(all=tuple(aggregates), rules=_request_rules(list(kinds.values())), by_host=by_host)
 
 
 def _request_rules(kinds: Sequence[Sequence[Aggregate]]) -> RequestRules:

@@ -30,7 +30,6 @@ from kilonova_compute.actions.sweep_guest import sweep_guest
 from kilonova_compute.app import servers as app
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.cells.cells import Cell
-from kilonova_compute.model.aggregate_rules import host_rules
 from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.servers import POWER_OF_GUEST, Fault, Server, VmState
 from kilonova_compute.store import actions as action_store
@@ -96,9 +95,8 @@ class HostReports:
         known = await self._change_host(cell, host_id, described)
         if known is None:
             return Receipt(refused="unknown")
-        own = self._compute.aggregates.of(known.name)
-        uuids = tuple(aggregate.uuid for aggregate in own)
-        await self._compute.placement.report_host(known, report.inventory, uuids, host_rules(own))
+        rules = self._compute.aggregates.rules_of(known.name)
+        await self._compute.placement.report_host(known, report.inventory, rules)
         return Receipt()
 
     async def _change_host(self, cell: str, host_id: str, how: Callable[[Host], Host]) -> Host | None:

@@ -101,7 +101,7 @@ class Cloud:
         )
         await self.compute.cells.get(cell).database.write(lambda tx: host_store.save(tx, host))
         self.compute.hosts[host.id] = host
-        await self.compute.placement.report_host(host, inventory, (), HostRules())
+        await self.compute.placement.report_host(host, inventory, HostRules())
         return host
 
     async def add_server(self, number: int, *, host: Host | None = None, hours: float = 1.0, **more: Any) -> Server:

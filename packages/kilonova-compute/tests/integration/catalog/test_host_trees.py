@@ -19,7 +19,7 @@ OWNER = Owner(name="server:s1", project_id="home", user_id="u")
 
 async def report(cloud: Any, host: Host, *parts: Part) -> None:
     inventory = msgspec.structs.replace(msgspec.convert(host.inventory, Inventory), parts=parts)
-    await cloud.compute.placement.report_host(host, inventory, (), HostRules())
+    await cloud.compute.placement.report_host(host, inventory, HostRules())
 
 
 async def tree(cloud: Any, host: Host) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from kilonova_compute.model.aggregate_rules import host_rules
 from kilonova_compute.model.flavors_on_demand import OnDemand
 from kilonova_compute.model.requests import RequestedLabel, ServerRequest
 from kilonova_compute.store import requests as request_store
 from kilonova_compute.store.tables import requests as requests_table
 from kilonova_driver.types.inventory import Inventory
+from kilonova_placement.model.providers import ProviderChange
 from sqlalchemy import insert
 
 EXPLAIN = "//native/v1/explain"
@@ -190,12 +190,19 @@ async def test_a_flavor_asks_for_what_aggregates_say(cloud: Any) -> None:
 
 async def test_a_host_that_joins_an_aggregate_before_it_reports_is_known_there(cloud: Any) -> None:
     host = await cloud.add_host("alpha", 1)
-    await group_hosts(cloud, "fast", ["alpha"], disk="ssd")
+    number = await group_hosts(cloud, "fast", ["alpha"], disk="ssd")
     reported = msgspec.convert(host.inventory, Inventory)
-    own = cloud.compute.aggregates.of("alpha")
-    await cloud.compute.placement.report_host(host, reported, (own[0].uuid,), host_rules(own))
+    placement, rules = cloud.compute.placement, cloud.compute.aggregates.rules_of("alpha")
+    await placement._client.change_provider(host.id, ProviderChange(aggregates=("said-by-an-operator",)))
+    await placement.report_host(host, reported, rules)
     provider = (await cloud.compute.placement._client.get_provider(host.id)).provider
-    assert (provider.aggregates, provider.attributes.labels) == ((own[0].uuid,), {"disk": ("ssd",)})
+    assert set(provider.aggregates) == {*rules.aggregates, "said-by-an-operator"}
+    assert provider.attributes.labels == {"disk": ("ssd",)}
+    assert (
+        await cloud.ask("POST", f"/os-aggregates/{number}/action", {"remove_host": {"host": "alpha"}})
+    ).status == 200
+    provider = (await placement._client.get_provider(host.id)).provider
+    assert (provider.aggregates, provider.attributes.labels) == (("said-by-an-operator",), {})
 
 
 async def test_an_aggregates_weights_count_for_its_hosts(cloud: Any) -> None:
