@@ -8,6 +8,7 @@
     ├── NotFound            404  no such thing, or not yours
     ├── MethodNotAllowed    405
     ├── NotAcceptable       406  a version that is not served
+    ├── TooSlow             408  the body did not come
     ├── Conflict            409  the thing's state forbids it
     ├── Gone                410
     ├── PreconditionFailed  412
@@ -82,6 +83,16 @@ class NotAcceptable(KilonovaError):
 
     status = 406
     kind = "not_acceptable"
+
+
+class TooSlow(KilonovaError):
+    """The body did not come, or too slowly to wait for; the connection is closed with the answer."""
+
+    status = 408
+    kind = "too_slow"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"Connection": "close"})
 
 
 class Conflict(KilonovaError):

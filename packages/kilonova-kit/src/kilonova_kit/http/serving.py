@@ -1,7 +1,8 @@
 """One port for every service of this process, by prefix.
 
 A prefix is cut off before a service sees the path. ``/healthz`` says that the process lives, ``/readyz`` that it can do
-its work, ``/metrics`` is for Prometheus, and the root says what is there. Request bodies and answers stream through.
+its work, ``/metrics`` is for Prometheus, and the root says what is there. Request bodies and answers stream through;
+a client whose body does not come gets a 408.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import Any
 import msgspec
 import uvicorn
 
+from kilonova_kit.errors import TooSlow
 from kilonova_kit.http.client import Asgi
 from kilonova_kit.http.edge import Edge
+from kilonova_kit.http.slow_clients import Receive, patient
 from kilonova_kit.metrics import render
 
 #: Says what is not ready, in words; empty when all is.
@@ -38,6 +41,13 @@ class FrontDoor:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
+        try:
+            await self._lead(scope, patient(scope, receive), send)
+        except TooSlow as error:  # nothing was answered yet: a service that has begun answers it in its own words
+            body = msgspec.json.encode({"error": {"code": error.status, "message": error.message}})
+            await _send_all(send, error.status, "application/json", body, error.headers)
+
+    async def _lead(self, scope: Any, receive: Receive, send: Any) -> None:
         prefix, below = _split(scope["path"])
         if edge := self._edges.get(prefix):
             rewritten = edge.service.rewrite(below) if edge.service.rewrite else below
@@ -72,8 +82,9 @@ def _split(path: str) -> tuple[str, str]:
     return "/" + head, slash + tail or "/"
 
 
-async def _send_all(send: Any, status: int, kind: str, body: bytes) -> None:
+async def _send_all(send: Any, status: int, kind: str, body: bytes, more: Mapping[str, str] | None = None) -> None:
     headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in (more or {}).items()]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
