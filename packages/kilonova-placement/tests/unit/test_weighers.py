@@ -1,5 +1,5 @@
 import pytest
-from kilonova_placement.model.requests import Request
+from kilonova_placement.model.requests import ImageNeeds, Place, Request
 
 _ASKED = Request(resources={"VCPU": 1, "MEMORY_MB": 512, "DISK_GB": 1})
 _OFF = {"ram": 0.0, "vcpu": 0.0, "disk": 0.0}
@@ -57,3 +57,86 @@ def test_the_winners_weights_are_explained(make):
     winner = make.explain(_ASKED, index).winner
     assert winner.host == "h2"
     assert winner.weights == {"ram": 0.75, "vcpu": 1.0, "disk": 1.0}
+
+
+_EVEN = {"ram": 0.0, "vcpu": 0.0, "disk": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "asked", "multipliers", "best"),
+    [
+        ({"guests": 3}, {"guests": 1}, {}, {"guests": -1.0}, "h2"),
+        ({"guests": 3}, {"guests": 1}, {}, {"guests": 1.0}, "h1"),
+        ({"said": {"failures": 1.0}}, {"vcpu": 4}, {"vcpu": 1.0}, {}, "h2"),
+        ({"said": {"failures": 0.1}}, {"vcpu": 4}, {"vcpu": 1.0}, {}, "h1"),
+        ({"said": {"failures": 1.0}}, {"vcpu": 4}, {"vcpu": 1.0}, {"failures": 0.0}, "h1"),
+        ({"said": {"hypervisor_version": 8}}, {"said": {"hypervisor_version": 9}}, {}, {}, "h2"),
+        (
+            {"said": {"hypervisor_version": 8}},
+            {"said": {"hypervisor_version": 9}},
+            {},
+            {"hypervisor_version": -1},
+            "h1",
+        ),
+        ({"said": {"images": ("i",)}}, {"vcpu": 8}, {"image": "i"}, {}, "h1"),
+        ({"said": {"images": ("i",)}}, {"said": {"images": ("j",)}}, {"image": "j"}, {}, "h2"),
+        ({"cell": "c1", "vcpu": 64}, {"cell": "c2"}, {"near": "c2", "vcpu": 1.0}, {}, "h2"),
+        ({"cell": "c1"}, {"cell": "c2"}, {"near": "c2"}, {"near_cell": -1.0}, "h1"),
+    ],
+)
+def test_what_is_said_about_hosts_is_weighed(make, one, other, asked, multipliers, best):
+    index = make.index_of(make.host(1, **one), make.host(2, **other))
+    request = Request(
+        resources={"VCPU": 1},
+        image=ImageNeeds(image_id=asked.get("image", "")),
+        place=Place(near_cell=asked.get("near", "")),
+    )
+    found = make.chosen(request, index, **{**_EVEN, "vcpu": asked.get("vcpu", 0.0), **multipliers})
+    assert found == [best]
+
+
+def test_where_many_arrive_fewer_follow(make):
+    index = make.index_of(make.host(1), make.host(2, used={"VCPU": 1}))
+    asked, counting = Request(resources={"VCPU": 1}), -8.0
+    assert make.chosen(asked, index) == ["h1"]
+    index.pass_time(0.0)
+    for _ in range(3):
+        index.arrive(0)
+    assert make.chosen(asked, index, arriving=counting) == ["h2"]
+    assert make.chosen(asked, index, arriving=0.0) == ["h1"]
+    for seconds in range(10, 90, 10):
+        index.pass_time(float(seconds))
+    assert make.chosen(asked, index, arriving=counting) == ["h1"]
+
+
+def test_an_image_at_hand_draws_four_and_then_no_more(make):
+    hosts = [make.host(1, said={"images": ("i",)}), *(make.host(number) for number in range(2, 12))]
+    asked = Request(resources={"VCPU": 1}, image=ImageNeeds(image_id="i"))
+    off = {**_EVEN, "arriving": -0.01}
+    in_one_call = make.chosen(asked, make.index_of(*hosts), 12, **off)
+    assert 4 <= in_one_call.count("h1") <= 5
+    index, one_by_one = make.index_of(*hosts), []
+    for _ in range(12):
+        one_by_one += make.chosen(asked, index, **off)
+        index.arrive(index.row_of_host(one_by_one[-1]))
+    assert 4 <= one_by_one.count("h1") <= 5
+
+
+def test_a_hosts_own_multipliers_count_for_it_alone(make):
+    index = make.index_of(
+        make.host(1, ram=4096),
+        make.host(2, ram=8192, said={"multipliers": {"ram": -1.0}}),
+        make.host(3, ram=2048),
+    )
+    asked = Request(resources={"MEMORY_MB": 1})
+    assert make.chosen(asked, index, vcpu=0.0, disk=0.0) == ["h1"]
+    assert make.chosen(asked, index, vcpu=0.0, disk=0.0, ram=0.0) != ["h2"]
+    one = make.index_of(make.host(1, said={"multipliers": {"ram": 2.5}}))
+    assert make.explain(asked, one).winner.weights["ram"] == 2.5
+
+
+def test_a_hosts_own_multiplier_counts_as_more_alike_are_put_on_it(make):
+    packs = {"multipliers": {"ram": -1.0}}
+    index = make.index_of(make.host(1, ram=8192, said=packs), make.host(2, ram=8192, said=packs))
+    chosen = make.chosen(Request(resources={"MEMORY_MB": 1024}), index, 8, vcpu=0.0, disk=0.0)
+    assert sorted(chosen.count(name) for name in set(chosen)) == [8]

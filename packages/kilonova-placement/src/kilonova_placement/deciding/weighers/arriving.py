@@ -1,4 +1,4 @@
-"""How many guests came to a host within the last minute: building them is load. Eight weigh 1."""
+"""How many guests came to a host within the last minute: building them is load. Thirty-two weigh 1: less than what packing gains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kilonova_placement.deciding.index import Index
 from kilonova_placement.deciding.wanted import Wanted
 from kilonova_placement.deciding.weighers.weigher import Score
 
-_SCALE = 1 / 8
+_SCALE = 1 / 32
 
 
 def arriving(wanted: Wanted, index: Index) -> Score | None:
