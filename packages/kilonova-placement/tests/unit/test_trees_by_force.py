@@ -62,15 +62,19 @@ def test_cells_find_their_nodes_wherever_there_is_a_way(nodes, wanted):
     assert _given(Request(numa=NumaWish(cells=cells)), _index(nodes)) is possible
 
 
-@given(_nodes, st.integers(0, 4), st.integers(1, 6))
+@given(_nodes, st.lists(_few, min_size=1, max_size=3), st.integers(1, 9))
 @settings(max_examples=300, deadline=None)
-def test_a_cell_finds_the_node_with_its_devices_wherever_there_is_one(nodes, cores, devices):
+def test_cells_find_the_nodes_with_their_devices_wherever_there_are_such(nodes, wanted, devices):
     request = Request(
-        numa=NumaWish(cells=(NumaCell(dedicated_cores=cores, memory_mb=1),)),
+        numa=NumaWish(cells=tuple(NumaCell(dedicated_cores=cores, memory_mb=1) for cores in wanted)),
         devices=(DeviceWish(resource_class="CUSTOM_GPU", count=devices, near=NumaPolicy.REQUIRED),),
     )
     has_memory = any(memory for _, memory, _ in nodes)
-    possible = any(node[0] >= cores and (not has_memory or node[1]) and node[2] >= devices for node in nodes)
+    possible = len(wanted) <= len(nodes) and any(
+        all(cores <= node[0] and (not has_memory or node[1]) for cores, node in zip(wanted, chosen, strict=False))
+        and sum(node[2] for node in chosen) >= devices
+        for chosen in permutations(nodes, len(wanted))
+    )
     assert _given(request, _index(nodes)) is possible
 
 
