@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 from kilonova_driver.errors import InvalidSpec, NoResources, Unsupported
+from kilonova_driver.layouts import check_layout
 from kilonova_driver.types.guests import Feature, GuestSpec
 from kilonova_driver.types.inventory import INVENTORY_VERSION, Cpu, Inventory, Pool
 from kilonova_driver.types.settings import DriverSettings
@@ -84,6 +85,7 @@ def check_spec(spec: GuestSpec, totals: dict[str, int]) -> None:
         raise InvalidSpec(f"two disks of one name, or a negative size: {', '.join(names)}")
     if unknown := sorted(set(spec.required_features) - FEATURES):
         raise Unsupported(f"the fake driver has no feature {', '.join(unknown)}")
+    check_layout(spec)
     if has_orders(spec):
         faults_of(spec)
     wished = {"VCPU": spec.vcpus, "MEMORY_MB": spec.memory_mib, "DISK_GB": sum(disk.size_gib for disk in spec.disks)}

@@ -123,8 +123,14 @@ def _refuse_immutable(record: Record, spec: GuestSpec) -> None:
     if bases(old) != bases(spec):
         raise Conflict(f"guest {record.guest_id} has disks with another base")
     runs = record.power in (Power.ON, Power.PAUSED)
-    if runs and (old.vcpus, old.memory_mib, old.disks) != (spec.vcpus, spec.memory_mib, spec.disks):
-        raise Conflict(f"guest {record.guest_id} runs: its processors, memory and disks cannot change")
+    if runs and fixed(old) != fixed(spec):
+        raise Conflict(f"guest {record.guest_id} runs: its processors, memory, disks and devices cannot change")
+
+
+def fixed(spec: GuestSpec) -> tuple[object, ...]:
+    """What a guest sees of itself: fixed while it runs. Where its threads run may change."""
+    layout = spec.layout
+    return spec.vcpus, spec.memory_mib, spec.disks, layout.topology, layout.cells, spec.devices
 
 
 def bases(spec: GuestSpec) -> dict[str, str]:

@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 from kilonova_driver.errors import InvalidSpec, Unsupported
+from kilonova_driver.layouts import check_layout
 from kilonova_driver.types.guests import Disk, DiskFormat, GuestSpec, Nic
 
 from kilonova_driver_qemu.layout import check_disk_name, check_guest_id, firmware_uuid
-from kilonova_driver_qemu.topology import check_layout, handed_devices, has_siblings, processors_and_memory
+from kilonova_driver_qemu.topology import handed_devices, has_siblings, processors_and_memory
 
 NIC_MODELS = {
     "virtio": "virtio-net-pci",

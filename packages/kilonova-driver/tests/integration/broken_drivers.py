@@ -10,7 +10,7 @@ import uuid
 import msgspec
 from kilonova_driver.driver import Mode, PowerTarget
 from kilonova_driver.errors import Conflict, GuestNotFound, Unsupported
-from kilonova_driver.types.guests import Power
+from kilonova_driver.types.guests import CpuLayout, Power
 from kilonova_driver.types.inventory import Part, PciDevice
 from kilonova_driver_fake import records
 from kilonova_driver_fake.driver import FakeDriver
@@ -73,6 +73,22 @@ class ShufflesItsDevices(Broken):
         type(self).asked += 1
         found = [PciDevice(address=f"0000:00:0{n}.0", vendor_id="10de", product_id="1db6") for n in (1, 2)]
         return replace(await super().inventory(), pci_devices=tuple(found[:: 1 if self.asked % 2 else -1]))
+
+
+class CannotPin(Broken):
+    caught_by = ("every_advertised_layout_is_given",)
+
+    async def ensure_guest(self, order, spec, power):
+        if spec.layout.pins:
+            raise Unsupported("no pins here, whatever was advertised")
+        return await super().ensure_guest(order, spec, power)
+
+
+class IgnoresLayouts(Broken):
+    caught_by = ("a_layout_that_is_not_the_guests_is_refused", "a_running_guest_keeps_what_it_sees_of_itself")
+
+    async def ensure_guest(self, order, spec, power):
+        return await super().ensure_guest(order, replace(spec, layout=CpuLayout()), power)
 
 
 class InventsTraits(Broken):

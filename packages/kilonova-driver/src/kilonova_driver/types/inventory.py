@@ -68,8 +68,8 @@ class PciDevice(msgspec.Struct, frozen=True, kw_only=True):
     """One PCI function. ``address`` is ``0000:3b:00.0``; ids and the class code are hexadecimal, in lower case.
 
     Only devices that a guest could have are told. ``numa_node`` is -1 where the machine does not say. ``group`` names
-    what can only be handed over together (the IOMMU group); empty where nothing is tied to the device. ``parent`` is the
-    address of the physical function that a virtual one is of.
+    what can only be handed over together (the IOMMU group); empty where nothing is tied to the device. ``parent`` is
+    the address of the physical function that a virtual one is of.
     """
 
     address: str

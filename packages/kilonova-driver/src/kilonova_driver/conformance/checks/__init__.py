@@ -14,6 +14,7 @@ from kilonova_driver.conformance.checks import (
     building,
     crowds,
     hosts,
+    layouts,
     orders,
     power,
     removal,
@@ -35,6 +36,7 @@ class Check(Protocol):
 ALL: tuple[Check, ...] = (
     *hosts.CHECKS,
     *building.CHECKS,
+    *layouts.CHECKS,
     *power.CHECKS,
     *talents.CHECKS,
     *watching.CHECKS,
