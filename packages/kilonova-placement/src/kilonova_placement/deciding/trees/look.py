@@ -38,6 +38,7 @@ class Look:
         self.rows: tuple[int, ...] = tuple(self._tree) if self._tree else (root,)
         self.parts: list[Part] = []
         self._mine: dict[tuple[int, str], int] = {}
+        self._node_of: dict[int, int | None] = {}
 
     # --- what there is
 
@@ -102,7 +103,10 @@ class Look:
 
     def node_of(self, row: int) -> int | None:
         """The NUMA node that a provider is of; None when nobody says."""
-        return next((up for up in self._upwards(row) if NUMA_NODE in self._index.own_traits[up]), None)
+        if row not in self._node_of:
+            own_traits = self._index.own_traits
+            self._node_of[row] = next((up for up in self._upwards(row) if NUMA_NODE in own_traits[up]), None)
+        return self._node_of[row]
 
     def subtree(self, top: int) -> set[int]:
         """A provider and all below it."""
