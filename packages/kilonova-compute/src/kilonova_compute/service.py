@@ -19,6 +19,7 @@ from kilonova_placement.client import PlacementClient
 from kilonova_compute.actions.all_actions import ACTIONS
 from kilonova_compute.actions.engine import Engine
 from kilonova_compute.actions.steps import Services
+from kilonova_compute.agents.hearing import Hearing
 from kilonova_compute.agents.reports import Reports
 from kilonova_compute.agents.requests import HostLink
 from kilonova_compute.app.aggregates import refresh as refresh_aggregates
@@ -94,12 +95,13 @@ class ComputeApp:
         self._carriers: dict[str, IndexCarrier] = {}
         self.compute: Compute
         self._reports: Reports
+        self._hearing: Hearing
 
     async def start(self) -> None:
         cells = Cells(self._settings.global_url)
         await cells.start(self._settings.cells)
         self.compute = self._compose(cells)
-        self._reports = Reports(self._bus, HostReports(self.compute))
+        self._reports, self._hearing = Reports(self._bus, HostReports(self.compute)), Hearing(self._bus, self._clock)
         await bootstrap_flavors(self.compute)
         await refresh_aggregates(self.compute)
         for cell in cells.all():
@@ -160,7 +162,7 @@ class ComputeApp:
 
     def _host_is_up(self, cell: Cell, host_id: str) -> bool:
         host = self.compute.hosts.get(host_id)
-        return host is None or host.is_up(self._clock())
+        return host is None or self._hearing.is_up(host) is not False
 
     def _zone_of(self, host_id: str) -> str:
         host = self.compute.hosts.get(host_id)
@@ -171,7 +173,7 @@ class ComputeApp:
         self._wirings = Reconciler("port_wirings", 60.0, PortWirings(compute))
         for reconciler in (
             Reconciler("cells", _CELLS_SECONDS, self._take_in_more),
-            Reconciler("lost_hosts", 5.0, LostHosts(compute)),
+            Reconciler("lost_hosts", 5.0, LostHosts(compute, self._hearing)),
             Reconciler("aggregates", 5.0, partial(refresh_aggregates, compute)),
             Reconciler("advance_actions", 1.0, partial(advance_actions, compute)),
             Reconciler("stray_claims", 60.0, StrayClaims(compute)),

@@ -10,21 +10,35 @@ from typing import Any, cast
 import pytest
 from compute_fakes import FakeImages, FakeNetwork, FakePlacement, answer
 from kilonova_compute import service
+from kilonova_compute.agents.hearing import Hearing
 from kilonova_compute.app.compute import Admission
 from kilonova_compute.cells import cells as cells_module
+from kilonova_compute.model.hosts import Host
+from kilonova_compute.reconcilers.host_reports import HostReports
+from kilonova_compute.reconcilers.lost_hosts import LostHosts
 from kilonova_compute.service import ComputeApp, ComputeSettings
 from kilonova_compute.store import cells as store
+from kilonova_compute.store import hosts as host_store
 from kilonova_kit.bus import Bus
 from kilonova_kit.errors import Unavailable
 from kilonova_kit.http.client import Reply, ServiceClient
+from kilonova_messages.reports import Heartbeat
+
+
+class MovedClock:
+    """Time that a test moves."""
+
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class SilentBus:
     """Nobody says anything on it."""
 
-    is_connected = True
-
     def __init__(self) -> None:
+        self.is_connected = True
         self.subjects: list[str] = []
 
     async def subscribe(self, subject: str, handler: Any, *, queue: str = "") -> None:
@@ -112,6 +126,35 @@ async def test_a_cell_that_is_away_at_the_start_is_marked_down_and_opens_when_it
 async def test_hosts_of_a_cell_that_is_away_at_the_start_take_no_new_claims(plane: Plane) -> None:
     await _until(lambda: plane.placement.down)
     assert plane.placement.down == {"id-beta": "its cell does not answer"}
+
+
+async def test_a_host_that_was_silent_while_nobody_listened_has_its_time_to_be_heard(plane: Plane) -> None:
+    compute, clock = plane.app.compute, MovedClock()
+    old = Host(id="id-alpha", name="alpha", cell="cell1", heard_at=clock() - 3600.0, inventory={"pools": []})
+    await compute.cells.get("cell1").database.write(lambda tx: host_store.save(tx, old))
+    hearing = Hearing(cast(Bus, plane.bus), clock)
+    lost_hosts = LostHosts(compute, hearing)
+    await lost_hosts()
+    assert "id-alpha" not in plane.placement.down
+    clock.now += 60.0
+    plane.bus.is_connected = False
+    await lost_hosts()
+    plane.bus.is_connected = True
+    clock.now += 40.0
+    await lost_hosts()
+    assert "id-alpha" not in plane.placement.down
+    clock.now += 10.0
+    await lost_hosts()
+    assert plane.placement.down["id-alpha"] == "it has not been heard for a while"
+
+
+async def test_a_host_that_is_heard_while_its_cell_is_away_is_not_taken_for_silent(plane: Plane) -> None:
+    compute = plane.app.compute
+    compute.hosts["id-beta"] = Host(id="id-beta", name="beta", cell="cell2", heard_at=1.0)
+    beat = Heartbeat(boot_id="b", agent_version="1", clock=compute.clock(), started_at=0.0)
+    with pytest.raises(Unavailable):
+        await HostReports(compute).heart_beats("cell2", "id-beta", beat)
+    assert compute.hosts["id-beta"].is_up(compute.clock())
 
 
 async def test_a_cell_that_appears_by_a_row_is_taken_in_without_a_restart(plane: Plane) -> None:

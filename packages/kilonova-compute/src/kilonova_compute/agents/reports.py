@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 from kilonova_kit.bus import Bus, BusMessage
-from kilonova_kit.errors import BadRequest
+from kilonova_kit.errors import BadRequest, Unavailable
 from kilonova_kit.logs import bind
 from kilonova_messages import subjects
 from kilonova_messages.encoding import decode_report, encode
@@ -67,6 +67,9 @@ class Reports:
             except BadRequest as error:  # what it says cannot be; saying it again makes it no better
                 log.warning("a report of host %s is refused: %s", host_id, error)
                 receipt = Receipt(refused="impossible")
+            except Unavailable as error:  # no receipt: the host says it again
+                log.info("a report of host %s waits: %s", host_id, error.message)
+                return None
             return encode(receipt)
 
     async def _dispatch(self, cell: str, host_id: str, report: object) -> Receipt:

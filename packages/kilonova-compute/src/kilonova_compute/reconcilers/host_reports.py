@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 from kilonova_kit.database import Connection
+from kilonova_kit.errors import Unavailable
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import new_request_id
 from kilonova_messages.reports import (
@@ -108,7 +109,12 @@ class HostReports:
             host_store.save(tx, changed)
             return changed
 
-        changed = await self._compute.cells.get(cell).database.write(write)
+        try:
+            changed = await self._compute.cells.get(cell).database.write(write)
+        except Unavailable:
+            if known := self._compute.hosts.get(host_id):  # it was heard, though that could not be written down
+                self._compute.hosts[host_id] = how(known)
+            raise
         if changed is not None:
             self._compute.hosts[host_id] = changed
         return changed

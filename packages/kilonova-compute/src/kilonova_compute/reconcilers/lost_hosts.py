@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+from kilonova_compute.agents.hearing import Hearing
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.hosts import Host
 from kilonova_compute.store import hosts as store
@@ -20,16 +21,16 @@ _DARK = "its cell does not answer"
 class LostHosts:
     """Remembers only what placement was last told, and of which cells' hosts it was asked."""
 
-    def __init__(self, compute: Compute) -> None:
-        self._compute = compute
+    def __init__(self, compute: Compute, hearing: Hearing) -> None:
+        self._compute, self._hearing = compute, hearing
         self._told: dict[str, str] = {}
         self._unseen: frozenset[str] = frozenset()
 
     async def __call__(self) -> None:
-        now, dark = self._compute.clock(), self._compute.unreachable_cells()
+        dark = self._compute.unreachable_cells()
         for host in await self._refresh(dark):
-            reason = _DARK if host.cell in dark else self._reason(host, now)
-            if self._told.get(host.id) != reason and host.inventory:
+            reason = _DARK if host.cell in dark else self._reason(host)
+            if reason is not None and self._told.get(host.id) != reason and host.inventory:
                 await self._compute.placement.set_down(host.id, reason)
                 self._told[host.id] = reason
                 if reason:
@@ -58,7 +59,9 @@ class LostHosts:
             del self._compute.hosts[gone]
         return list(self._compute.hosts.values())
 
-    def _reason(self, host: Host, now: float) -> str:
+    def _reason(self, host: Host) -> str | None:
+        """Why it is down, empty when it is up; None when that cannot be said yet."""
         if host.forced_down:
             return "an operator said that it is down"
-        return "" if host.is_up(now) else "it has not been heard for a while"
+        is_up = self._hearing.is_up(host)
+        return None if is_up is None else "" if is_up else "it has not been heard for a while"
