@@ -6,6 +6,7 @@ Whether servers are together or apart is decided where they are claimed; here is
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 from kilonova_kit.database import Connection
@@ -18,6 +19,7 @@ from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.requests import RequestedGroup
 from kilonova_compute.model.server_groups import ServerGroup
 from kilonova_compute.store import server_groups as store
+from kilonova_compute.store import servers as server_store
 
 _MOST_PER_HOST = "max_server_per_host"
 
@@ -43,7 +45,7 @@ async def create(compute: Compute, identity: Identity, name: str, policy: str, r
 
 
 async def find(compute: Compute, identity: Identity, group_id: str) -> ServerGroup:
-    """The group with its members. Raises NotFound, also for another project's."""
+    """The group with its members, as their cells know them. Raises NotFound, also for another project's."""
 
     def read(tx: Connection) -> ServerGroup | None:
         group = store.find(tx, group_id)
@@ -52,7 +54,18 @@ async def find(compute: Compute, identity: Identity, group_id: str) -> ServerGro
     group = await compute.cells.database.read(read)
     if group is None or not _may_see(identity, group):
         raise NotFound(f"Instance group {group_id} could not be found.")
-    return group
+    return msgspec.structs.replace(group, members=await _not_deleted(compute, group.members))
+
+
+async def _not_deleted(compute: Compute, members: Sequence[str]) -> tuple[str, ...]:
+    """Without those that were deleted so shortly ago that the index does not know it yet."""
+    gone: set[str] = set()
+    by_cell = await compute.cells.database.read(lambda tx: store.by_cell(tx, members)) if members else {}
+    for name, ids in by_cell.items():
+        if name not in compute.unreachable_cells():
+            there = await compute.cells.get(name).database.read(partial(server_store.existing, server_ids=ids))
+            gone.update(set(ids) - there)
+    return tuple(member for member in members if member not in gone)
 
 
 def _may_see(identity: Identity, group: ServerGroup) -> bool:

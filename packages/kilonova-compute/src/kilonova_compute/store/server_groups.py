@@ -85,6 +85,14 @@ def members_of(tx: Connection, group_ids: Iterable[str], now: float) -> dict[str
     return found
 
 
+def by_cell(tx: Connection, server_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The cell of each of these servers that the index has: cell to servers."""
+    found: dict[str, list[str]] = {}
+    for row in tx.execute(select(index.c.cell, index.c.id).where(index.c.id.in_(server_ids))):
+        found.setdefault(row.cell, []).append(row.id)
+    return found
+
+
 def count_members(tx: Connection, group_id: str, user_id: str, now: float) -> int:
     """How many servers of a user are in a group."""
     where = (members.c.group_id == group_id) & (members.c.user_id == user_id)
