@@ -173,3 +173,71 @@ def test_it_finds_what_trying_everything_finds(devices, wishes, isolate):
             pairs = zip(groups, chosen, strict=True)
             expected.append(tuple(sorted((group.suffix, names[number]) for group, number in pairs)))
     assert _found(_index(*uses), *groups, isolate=isolate) == sorted(expected)
+
+
+_AMOUNTS = st.fixed_dictionaries({"PGPU": st.integers(0, 3), "VGPU": st.integers(0, 3)})
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(_AMOUNTS, _TRAITS), min_size=1, max_size=4),
+    st.lists(st.tuples(_AMOUNTS, st.sampled_from([(), ("T1",)])), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_many_combinations_are_none_exactly_when_trying_everything_finds_none(devices, wishes, isolate):
+    wishes = [(wish, required) for wish, required in wishes if any(wish.values())] or [({"PGPU": 1}, ())]
+    uses = [_use("h"), *(_use(f"d{n}", "h", traits=sorted(traits), **of) for n, (of, traits) in enumerate(devices))]
+    groups = tuple(
+        Group(
+            suffix=str(number),
+            resources={name: amount for name, amount in wish.items() if amount},
+            required=tuple(frozenset((name,)) for name in required),
+        )
+        for number, (wish, required) in enumerate(wishes)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(combining, "_MANY", 0)
+        found = find(Asked(groups=groups, isolate=isolate), _index(*uses))
+    assert bool(found) == any(
+        _goes(chosen, devices, wishes, isolate) for chosen in product(range(len(devices)), repeat=len(wishes))
+    )
+
+
+def _goes(chosen, devices, wishes, isolate):
+    sums = [{"PGPU": 0, "VGPU": 0} for _ in devices]
+    for number, (wish, required) in zip(chosen, wishes, strict=True):
+        if not set(required) <= devices[number][1]:
+            return False
+        for name, amount in wish.items():
+            sums[number][name] += amount
+    apart = not isolate or len(set(chosen)) == len(chosen)
+    return apart and all(
+        used <= of[name] for taken, (of, _) in zip(sums, devices, strict=True) for name, used in taken.items()
+    )
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+def test_seventeen_groups_for_sixteen_unlike_devices_are_refused_without_a_search(isolate, monkeypatch):
+    uses = [_use("h"), *(_use(f"d{number}", "h", PGPU=1, traits=[f"T{number}"]) for number in range(16))]
+    groups = tuple(Group(suffix=str(number), resources={"PGPU": 1}) for number in range(17))
+    monkeypatch.setattr(combining._Search, "_take", lambda *words: pytest.fail("it searched"))
+    assert find(Asked(groups=groups, isolate=isolate), _index(*uses)) == []
+
+
+def test_searches_that_find_nothing_do_not_add_up_for_ever(monkeypatch):
+    """Nine groups on unlike devices, one of which would have to stand above all others."""
+    monkeypatch.setattr(combining, "_MOST_FRUITLESS", 1000)
+    monkeypatch.setattr(combining, "_MOST_STEPS", 1000)
+    steps = []
+    honest = combining._Search._take
+    monkeypatch.setattr(combining._Search, "_take", lambda self, *words: steps.append(1) or honest(self, *words))
+    uses = []
+    for host in range(20):
+        uses += [_use(f"h{host}"), *(_use(f"s{host}-{side}", f"h{host}") for side in (0, 1))]
+        for number in range(16):
+            more = {"root": f"h{host}", "traits": [f"T{number}"], "PGPU": 1}
+            uses.append(_use(f"d{host}-{number}", f"s{host}-{number % 2}", **more))
+    groups = tuple(Group(suffix=f"_{number}", resources={"PGPU": 1}) for number in range(9))
+    suffixes = frozenset(group.suffix for group in groups)
+    find(Asked(groups=groups, isolate=True, same_subtrees=(suffixes,)), _index(*uses))
+    assert len(steps) <= 2 * 1001 + 20 * 201

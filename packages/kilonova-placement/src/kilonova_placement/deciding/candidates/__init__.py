@@ -2,6 +2,7 @@
 
     asked.py      the question: groups of amounts, traits, aggregates     able.py     who can give what, in columns
     combining.py  one tree's combinations, lazily                         finding.py  the trees in turn, to the limit
+    seating.py    whether a tree can have any
 
 Nothing is enumerated in advance: candidates are made one at a time, first one of every tree, then the second ones.
 Where the combinations of a tree are many, providers that are alike stand for each other: one candidate per *kind* of

@@ -21,6 +21,8 @@ class Able:
     def __init__(self, index: Index, asked: Asked) -> None:
         self.index, self.asked = index, asked
         self._masks: dict[tuple[str, int], Mask] = {}
+        #: Steps of searches that found nothing.
+        self.fruitless = 0
         #: Row of a sharing provider to the roots it shares with, its own among them; and the other way round.
         self.anchors = self._anchors()
         self.shared_with: dict[int, list[int]] = defaultdict(list)

@@ -17,11 +17,14 @@ from typing import Any, NamedTuple
 
 from kilonova_placement.deciding.candidates.able import Able
 from kilonova_placement.deciding.candidates.asked import Candidate, Group
+from kilonova_placement.deciding.candidates.seating import can_sit
 
 #: Combinations of one tree that are all shown, at most; where there may be more, like ones stand for each other.
 _MANY = 512
 #: Steps into one tree before it is left, and candidates of one tree.
 _MOST_STEPS = 20_000
+#: Steps into trees where nothing was found: after so many, the next trees get few.
+_MOST_FRUITLESS, _FEW_STEPS = 50_000, 200
 _MOST_OF_ONE_TREE = 2_000
 
 
@@ -54,12 +57,32 @@ class _Search:
         self.chosen: list[int] = []
         self.dead: set[Any] = set()
         self.steps = 0
+        self.most = _MOST_STEPS if able.fruitless < _MOST_FRUITLESS else _FEW_STEPS
 
     def run(self) -> Iterator[Candidate]:
+        if self.many and not self._may_fit():
+            return
+        number = 0
         for number, found in enumerate(self._from(0), 1):
             yield found
             if number == _MOST_OF_ONE_TREE:
                 return
+        if not number:
+            self.able.fruitless += self.steps
+
+    def _may_fit(self) -> bool:
+        """Whether the suffixed groups find rows, looking at nothing but room and isolation."""
+        slots = [slot for slot in self.slots if slot.group.suffix]
+        least: dict[str, int] = {}
+        for slot in slots:
+            for name, amount in slot.resources:
+                least[name] = min(amount, least.get(name, amount))
+
+        def seats(row: int) -> int:
+            rooms = ((min(self.room.get((row, name)) or self._look((row, name))), of) for name, of in least.items())
+            return sum(max(0, room) // of for room, of in rooms)
+
+        return can_sit([slot.rows for slot in slots if slot.resources], (lambda _: 1) if self.isolate else seats)
 
     def _from(self, depth: int) -> Iterator[Candidate]:
         if depth == len(self.slots):
@@ -70,7 +93,7 @@ class _Search:
         found = False
         for row in self._choices(depth):
             self.steps += 1
-            if self.steps > _MOST_STEPS:
+            if self.steps > self.most:
                 return
             if self._take(depth, row):
                 if self._stands(depth):
@@ -78,7 +101,7 @@ class _Search:
                         found = True
                         yield candidate
                 self._give_back(depth)
-        if not found and self.steps <= _MOST_STEPS:
+        if not found and self.steps <= self.most:
             self.dead.add(self._state(depth))
 
     # --- one step
