@@ -7,9 +7,16 @@ import sys
 import boots
 import idle
 import lists
+import placement
 import qemu_boot
 
-BENCHMARKS = {"boots": boots.main, "qemu_boot": qemu_boot.main, "idle": idle.main, "lists": lists.main}
+BENCHMARKS = {
+    "boots": boots.main,
+    "qemu_boot": qemu_boot.main,
+    "idle": idle.main,
+    "lists": lists.main,
+    "placement": placement.main,
+}
 
 
 def main() -> int:
