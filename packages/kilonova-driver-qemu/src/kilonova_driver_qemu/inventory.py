@@ -90,8 +90,9 @@ def measure(state_dir: Path, version: tuple[int, int, int], sys: Path = Path("/s
     except OSError as error:
         raise Internal(f"this host cannot be measured: {error}") from error
     nodes = read_nodes(sys, memory_mb)
+    cpus = sum(len(node.cpus) for node in nodes) or os.cpu_count() or 1  # a container may hide the nodes' own
     return Inventory(
-        pools=pools(sum(len(node.cpus) for node in nodes), memory_mb, space.f_blocks * space.f_frsize // _GIB),
+        pools=pools(cpus, memory_mb, space.f_blocks * space.f_frsize // _GIB),
         traits=traits(cpu.features),
         cpu=cpu,
         hypervisor_type="QEMU",

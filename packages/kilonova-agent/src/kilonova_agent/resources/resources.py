@@ -11,10 +11,11 @@ from kilonova_driver.errors import Transient
 from kilonova_driver.types.guests import GuestSpec
 from kilonova_messages.wishes import GuestWish
 
+from kilonova_agent.errors import AgentError
 from kilonova_agent.records import GuestRecord, Records
 from kilonova_agent.resources import disk_use
 from kilonova_agent.resources.given import Given, choose, needs_nothing
-from kilonova_agent.resources.host_file import HostFile, read_host_file
+from kilonova_agent.resources.host_file import NAME, HostFile, read_host_file
 from kilonova_agent.resources.layouts import laid_out
 from kilonova_agent.resources.trees import Facts, Tree, make_tree
 
@@ -38,7 +39,10 @@ class Resources:
         if capabilities.needs_images:
             await self._measure_disk(self._data_dir / "driver")
         facts = Facts(inventory=inventory, features=capabilities.features, disk_reserved_gb=self._disk_reserved)
-        self._tree = make_tree(facts, self._said, self._host_id)
+        try:
+            self._tree = make_tree(facts, self._said, self._host_id)
+        except AgentError as error:  # one process may play many hosts: say whose file it is
+            raise AgentError(f"{self._data_dir / NAME}{str(error).removeprefix(NAME)}") from error
         return self._tree
 
     async def _measure_disk(self, driver_dir: Path) -> None:
