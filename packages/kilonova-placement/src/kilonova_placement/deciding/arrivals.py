@@ -28,6 +28,11 @@ class Arrivals:
         grown_ones = [None if one is None else grown(one, rows) for one in self._slices]
         self._slices = deque(grown_ones, maxlen=_SLICES)
 
+    @property
+    def has_any(self) -> bool:
+        """Whether anybody came at all."""
+        return any(one is not None for one in self._slices)
+
     def clear(self, row: int) -> None:
         for one in self._slices:
             if one is not None:

@@ -59,6 +59,8 @@ class HostAttributes:
         self.marks: set[str] = set()
         self.oldest_version = self.newest_version = 0
         self.limits_guests = self.limits_arriving = False
+        #: Whether any host has a guest that arrived, or a failure: mostly none has.
+        self.has_arrivals = self.has_failures = False
         self._arrivals = Arrivals(rows)
         self._failed: dict[int, tuple[float, float]] = {}
 
@@ -74,6 +76,11 @@ class HostAttributes:
         """These rows alone, to be looked at. Most decisions look at few columns: each is copied when it is."""
         small = HostAttributes.__new__(HostAttributes)
         small._excerpt_of = (self, rows)
+        small.values, small.marks = self.values, self.marks
+        small.limits_guests, small.limits_arriving = self.limits_guests, self.limits_arriving
+        small.has_arrivals, small.has_failures = self.has_arrivals, self.has_failures
+        small.oldest_version, small.newest_version = self.oldest_version, self.newest_version
+        small.multipliers = {weigher: column[rows] for weigher, column in self.multipliers.items()}
         return small
 
     if not TYPE_CHECKING:
@@ -84,12 +91,7 @@ class HostAttributes:
                 raise AttributeError(name)
             whole, rows = self._excerpt_of
             value = getattr(whole, name)
-            if isinstance(value, LabelSets):
-                value = value.excerpt(rows)
-            elif isinstance(value, np.ndarray):
-                value = value[rows]
-            elif name == "multipliers":
-                value = {weigher: column[rows] for weigher, column in value.items()}
+            value = value.excerpt(rows) if isinstance(value, LabelSets) else value[rows]
             setattr(self, name, value)
             return value
 
@@ -117,6 +119,7 @@ class HostAttributes:
         self._failed.pop(row, None)
         if said.failures:
             self._failed[row] = (said.failures, said.failed_at)
+            self.has_failures = True
 
     def _put_limits(self, row: int, said: Attributes) -> None:
         guests = said.most_guests or self.most.get("guests", 0)
@@ -150,6 +153,7 @@ class HostAttributes:
     def arrive(self, row: int, number: int = 1) -> None:
         """So many more claims; fewer when it is negative, for what came just now did not come at all."""
         self.guests[row] += number
+        self.has_arrivals = True
         self._arrivals.add(row, number)
         self.arriving[row] = max(0, int(self.arriving[row]) + number)
 
@@ -162,6 +166,7 @@ class HostAttributes:
     def pass_time(self, now: float) -> list[int]:
         """Let failures count less, and arrivals no more after a minute; say whose row has changed."""
         changed = self._arrivals.pass_time(now, self.arriving)
+        self.has_arrivals = self._arrivals.has_any
         for row, (failures, since) in list(self._failed.items()):
             left = decayed(failures, now - since)
             if left < _FORGOTTEN:
@@ -170,6 +175,7 @@ class HostAttributes:
             if abs(left - self.failures[row]) > _FORGOTTEN or not left:
                 self.failures[row] = left
                 changed.append(row)
+        self.has_failures = bool(self._failed)
         return changed
 
 

@@ -101,7 +101,9 @@ class ClassColumns:
 class Index:
     """All providers. ``rows`` is how many rows are in use or free for reuse; every column is at least that long."""
 
-    def __init__(self, room: int = 64, most: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, room: int = 64, most: Mapping[str, int] | None = None, attributes: HostAttributes | None = None
+    ) -> None:
         self.rows = 0
         self.hosts = 0
         self._room = room
@@ -125,7 +127,7 @@ class Index:
         self.traits = LabelSets(room)
         self.places = LabelSets(room)
         #: What is said about hosts beside that, and how many guests they have.
-        self.attributes = HostAttributes(room, most)
+        self.attributes = attributes or HostAttributes(room, most)
         self.classes: dict[str, ClassColumns] = {}
         self._cells: list[str] = [""]
         #: Trees of more than one provider only: root row -> {row: provider}.
@@ -187,10 +189,11 @@ class Index:
 
     def excerpt(self, roots: Iterable[int]) -> Index:
         """These hosts and their trees alone, with the bounds of all: row 0 there is the first of these hosts."""
-        small, rows = Index(room=0), list(roots)
+        rows = list(roots)
         whole = {root: tree for root in rows if (tree := self._trees.get(root))}
         rows += [row for root, tree in whole.items() for row in tree if row != root]
         there, at = {row: number for number, row in enumerate(rows)}, np.array(rows, np.intp)
+        small = Index(room=0, attributes=self.attributes.excerpt(at))
         small.rows, small.hosts, small._cells = len(rows), self.hosts, self._cells
         for name in _OF_PROVIDER:
             setattr(small, name, getattr(self, name)[at])
@@ -202,7 +205,6 @@ class Index:
         small._row_of_host = {small.names[row]: row for row in np.flatnonzero(small.is_host).tolist()}
         small._trees = {there[root]: {there[row]: one for row, one in tree.items()} for root, tree in whole.items()}
         small.traits, small.places = self.traits.excerpt(at), self.places.excerpt(at)
-        small.attributes = self.attributes.excerpt(at)
         small.classes = {name: columns.excerpt(at) for name, columns in self.classes.items()}
         return small
 

@@ -1,4 +1,4 @@
-"""How many guests came to a host within the last minute: building them is load. Thirty-two weigh 1: less than what packing gains."""
+"""How many guests came to a host within the last minute: load. Thirty-two weigh 1, less than what packing gains."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ _SCALE = 1 / 32
 
 
 def arriving(wanted: Wanted, index: Index) -> Score | None:
-    column = index.attributes.arriving[: index.rows]
-    return np.multiply(column, _SCALE, dtype=np.float64) if column.any() else None
+    if not index.attributes.has_arrivals:
+        return None
+    return np.multiply(index.attributes.arriving[: index.rows], _SCALE, dtype=np.float64)
 
 
 def arriving_after(wanted: Wanted, index: Index, row: int, already: int) -> float:

@@ -10,5 +10,6 @@ from kilonova_placement.deciding.weighers.weigher import Score
 
 
 def failures(wanted: Wanted, index: Index) -> Score | None:
-    column = index.attributes.failures[: index.rows]
-    return np.negative(column) if column.any() else None
+    if not index.attributes.has_failures:
+        return None
+    return np.negative(index.attributes.failures[: index.rows])
