@@ -46,7 +46,8 @@ def explain(app: PlacementApp, request: Request, count: int, owner: str = "") ->
 
 def check_request(request: Request) -> None:
     """Refuse what cannot be honoured, rather than ignore it."""
-    if not (request.resources or request.devices or request.numa or request.bundles or request.machine):
+    bundled = any(bundle.resources for bundle in request.bundles)
+    if not (request.resources or request.devices or request.numa or bundled or request.machine):
         raise BadRequest("request: asks for no resources and no devices")
     if request.group is not None:
         _check_group(request.group)
