@@ -87,7 +87,8 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     if wish.metadata:
         most = (await quotas.limits_of(compute, project_id)).metadata_items
         check_metadata_count(compute, project_id, wish.metadata, most)
-    wish = msgspec.structs.replace(wish, count_max=await _most_that_fit(compute, identity, wish, project_id))
+    count, limited = await _most_that_fit(compute, identity, wish, project_id)
+    wish = msgspec.structs.replace(wish, count_max=count)
     image = await checked_image(compute, identity, wish)
     needs = presets.needs_of(wish.flavor, image, compute.device_aliases)
     preset = presets.isolated(compute, project_id, presets.preset_of(wish.flavor, image, needs), image)
@@ -103,7 +104,8 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     servers = _servers(compute, identity, wish, image, project_id)
     requests = {server.id: _request(server, preset, wish, request_id) for server in servers}
     members = await server_groups.most_members(compute, preset.group) if preset.group else -1
-    await compute.cells.database.write(lambda tx: _write_down(tx, compute, list(requests.values()), members))
+    asked = list(requests.values())
+    await compute.cells.database.write(lambda tx: _write_down(tx, compute, asked, limited, members))
     try:
         places = await compute.placement.claim({claim_id_of(one, 1): asked for one, asked in requests.items()})
     except Refused as refused:
@@ -124,17 +126,17 @@ def _check_zone(compute: Compute, wish: CreateWish) -> None:
         raise BadRequest("The requested availability zone is not available")
 
 
-async def _most_that_fit(compute: Compute, identity: Identity, wish: CreateWish, project_id: str) -> int:
-    """As many as the project's quota has room for; at least the least that was asked for, else QuotaExceeded."""
+async def _most_that_fit(compute: Compute, identity: Identity, wish: CreateWish, project_id: str) -> tuple[int, bool]:
+    """As many as the project's quota has room for, and whether there is a limit that must be looked at again.
+
+    At least the least that was asked for, else QuotaExceeded.
+    """
     least, most, flavor = wish.count_min, wish.count_max, wish.flavor
     if (keeper := compute.identity_limits) is not None:
         asked = presets.amounts_of_flavor(compute, flavor)
-        return await unified_limits.most_that_fit(compute, keeper, project_id, asked, least, most)
+        return await unified_limits.most_that_fit(compute, keeper, project_id, asked, least, most), False
     check = partial(app.check_room, compute, project_id, user_id=identity.user_id, vcpus=flavor.vcpus, ram=flavor.ram)
-    if least == most:
-        await check(count=most)
-        return most
-    await check(count=least)
+    limited = await check(count=least)
     while least < most:
         middle = (least + most + 1) // 2
         try:
@@ -142,7 +144,7 @@ async def _most_that_fit(compute: Compute, identity: Identity, wish: CreateWish,
             least = middle
         except QuotaExceeded:
             most = middle - 1
-    return least
+    return least, limited
 
 
 async def checked_image(compute: Compute, identity: Identity, wish: CreateWish) -> ImageSnapshot | None:
@@ -333,8 +335,12 @@ def _in_cell(server: Server, place: ClaimedPlace) -> Server:
 # --- writing
 
 
-def _write_down(tx: Connection, compute: Compute, requests: Sequence[ServerRequest], most_members: int) -> None:
+def _write_down(
+    tx: Connection, compute: Compute, requests: Sequence[ServerRequest], limited: bool, most_members: int
+) -> None:
     """The requests, and with them the membership in their group. Raises QuotaExceeded."""
+    if limited:
+        quotas.check_again(tx, compute.limits, requests, compute.clock())
     request_store.add(tx, requests, compute.clock())
     if (group := requests[0].group) is not None:
         ids = [request.server_id for request in requests]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import msgspec
 from kilonova_kit.errors import BadRequest
 
@@ -79,14 +77,4 @@ def with_hints(preset: ServerRequest, asked: hints.Asked) -> ServerRequest:
 
 def amounts_of_flavor(compute: Compute, flavor: FlavorSnapshot) -> dict[str, int]:
     """Everything that a server of this flavor claims, wherever on its host it comes from."""
-    asked = preset_of(flavor, None, needs_of(flavor, None, compute.device_aliases))
-    found = Counter(asked.resources)
-    for devices in asked.devices:
-        found[devices.resource_class] += devices.count
-    for bundle in asked.bundles:
-        found.update(bundle.resources)
-    if (layout := asked.layout) is not None:
-        for number, cell in enumerate(layout.cells):
-            cores = {"PCPU": layout.dedicated_of(number), "VCPU": len(cell.cpus) - len(cell.dedicated)}
-            found.update({**cores, "MEMORY_MB": cell.memory_mb})
-    return {name: amount for name, amount in found.items() if amount}
+    return preset_of(flavor, None, needs_of(flavor, None, compute.device_aliases)).amounts()

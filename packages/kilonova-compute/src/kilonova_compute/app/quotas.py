@@ -6,7 +6,9 @@ A limit of -1 is none. Where the identity service keeps the limits (``unified_li
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -15,14 +17,18 @@ from kilonova_kit.errors import BadRequest, QuotaExceeded
 
 from kilonova_compute.app import unified_limits
 from kilonova_compute.app.compute import Compute, Limits
+from kilonova_compute.model.requests import ServerRequest
 from kilonova_compute.store import index as index_store
 from kilonova_compute.store import quotas as store
+from kilonova_compute.store import requests as request_store
 from kilonova_compute.store import server_groups as group_store
 
 #: The one class of quotas that there is: what holds for all projects without their own.
 DEFAULT_CLASS = "default"
 #: Quotas of the network service that nova once kept as well; nothing here looks at them.
 NETWORK_QUOTAS = {"fixed_ips": -1, "floating_ips": -1, "security_groups": -1, "security_group_rules": -1}
+#: For how long a server may be on its way into the index.
+_WAY_SECONDS = 60.0
 NAMES = (*Limits.__struct_fields__, *NETWORK_QUOTAS)
 
 
@@ -105,16 +111,55 @@ def _used(tx: Connection, project_id: str, user_id: str) -> dict[str, int]:
     return {"instances": servers, "cores": vcpus, "ram": ram, "server_groups": groups}
 
 
-def check_room(tx: Connection, settings: Limits, project_id: str, user_id: str, wanted: Mapping[str, int]) -> None:
-    """Raise QuotaExceeded where the project may not have so much more, or the user's own share is spent."""
+def check_room(tx: Connection, settings: Limits, project_id: str, user_id: str, wanted: Mapping[str, int]) -> bool:
+    """Whether anything of it is limited.
+
+    Raises QuotaExceeded where the project may not have so much more, or the user's own share is spent.
+    """
+    return _check(tx, settings, project_id, user_id, wanted, lambda user: _used(tx, project_id, user))
+
+
+def check_again(tx: Connection, settings: Limits, asked: Sequence[ServerRequest], now: float) -> None:
+    """As ``check_room``, with nobody else asking at the same moment; servers that are on their way count.
+
+    To be called where the requests are about to be written, if anything is limited.
+    """
+    project_id, user_id = asked[0].project_id, asked[0].user_id
+    request_store.hold_project(tx, project_id)
+    waiting = request_store.on_their_way(tx, project_id, now - _WAY_SECONDS)
+
+    def used(user: str) -> dict[str, int]:
+        return Counter(_used(tx, project_id, user)) + _wanted([one for one in waiting if user in ("", one.user_id)])
+
+    _check(tx, settings, project_id, user_id, _wanted(asked), used)
+
+
+def _wanted(requests: Sequence[ServerRequest]) -> Counter[str]:
+    """What these servers are in quotas."""
+    found: Counter[str] = Counter()
+    for amounts in [request.amounts() for request in requests]:
+        cores = amounts.get("VCPU", 0) + amounts.get("PCPU", 0)
+        found.update({"instances": 1, "cores": cores, "ram": amounts.get("MEMORY_MB", 0)})
+    return found
+
+
+def _check(
+    tx: Connection,
+    settings: Limits,
+    project_id: str,
+    user_id: str,
+    wanted: Mapping[str, int],
+    use: Callable[[str], Mapping[str, int]],
+) -> bool:
+    """Against the project's limits and the user's own; ``use`` tells what is in use of a user, or of all."""
     scopes = [(store.CLASS, DEFAULT_CLASS), (store.PROJECT, project_id), (store.USER, _user(project_id, user_id))]
     *general, own = store.of(tx, scopes)
-    _check_amounts(_over(settings, general), wanted, lambda: _used(tx, project_id, ""))
-    if own:
-        _check_amounts(own, wanted, lambda: _used(tx, project_id, user_id))
+    limited = _check_amounts(_over(settings, general), wanted, partial(use, ""))
+    return (_check_amounts(own, wanted, partial(use, user_id)) if own else False) or limited
 
 
-def _check_amounts(limits: Mapping[str, int], wanted: Mapping[str, int], use: Callable[[], Mapping[str, int]]) -> None:
+def _check_amounts(limits: Mapping[str, int], wanted: Mapping[str, int], use: Callable[[], Mapping[str, int]]) -> bool:
+    """Whether anything is limited. Raises QuotaExceeded."""
     limited = {name: limits[name] for name in wanted if limits.get(name, -1) != -1}
     used = use() if limited else {}
     for name, limit in limited.items():
@@ -122,6 +167,7 @@ def _check_amounts(limits: Mapping[str, int], wanted: Mapping[str, int], use: Ca
             raise QuotaExceeded(
                 f"Quota exceeded for {name}: Requested {wanted[name]}, but already used {used[name]} of {limit} {name}"
             )
+    return bool(limited)
 
 
 # --- setting
@@ -139,7 +185,7 @@ async def put(
 
     def write(tx: Connection) -> dict[str, int]:
         if not force:
-            _check(tx, compute.limits, project_id, user_id, amounts)
+            _check_settable(tx, compute.limits, project_id, user_id, amounts)
         if user_id:
             store.put(tx, store.USER, _user(project_id, user_id), amounts)
         else:
@@ -149,7 +195,7 @@ async def put(
     return await compute.cells.database.write(write)
 
 
-def _check(tx: Connection, settings: Limits, project_id: str, user_id: str, wanted: Mapping[str, int]) -> None:
+def _check_settable(tx: Connection, settings: Limits, project_id: str, user_id: str, wanted: Mapping[str, int]) -> None:
     used, most = _used(tx, project_id, user_id), _amounts(tx, settings, project_id)
     for name, amount in wanted.items():
         minimum = used.get(name, 0)

@@ -326,7 +326,8 @@ async def action_with_lines(compute: Compute, server: Server, request_id: str) -
 # --- quota
 
 
-async def check_room(compute: Compute, project_id: str, count: int, vcpus: int, ram: int, *, user_id: str = "") -> None:
-    """Raise QuotaExceeded when the project, or the user in it, may not have so many more."""
+async def check_room(compute: Compute, project_id: str, count: int, vcpus: int, ram: int, *, user_id: str = "") -> bool:
+    """Whether anything is limited. Raises QuotaExceeded where the project, or the user in it, may not have so many."""
     wanted = {"instances": count, "cores": count * vcpus, "ram": count * ram}
-    await compute.cells.database.read(lambda tx: quotas.check_room(tx, compute.limits, project_id, user_id, wanted))
+    limits, check = compute.limits, quotas.check_room
+    return await compute.cells.database.read(lambda tx: check(tx, limits, project_id, user_id, wanted))

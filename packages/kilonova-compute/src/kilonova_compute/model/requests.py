@@ -5,6 +5,8 @@ It persists beside the server; resize, migrate and evacuate start from it. ``fla
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 from kilonova_compute.model.layouts import RequestedLayout
@@ -70,6 +72,19 @@ class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     priority: int = 0
     request_id: str = ""  # of the API call that asked for the server
     version: int = REQUEST_VERSION
+
+    def amounts(self) -> dict[str, int]:
+        """Everything that is claimed, by resource class, wherever on the host it comes from."""
+        found = Counter(self.resources)
+        for devices in self.devices:
+            found[devices.resource_class] += devices.count
+        for bundle in self.bundles:
+            found.update(bundle.resources)
+        if (layout := self.layout) is not None:
+            for number, cell in enumerate(layout.cells):
+                cores = {"PCPU": layout.dedicated_of(number), "VCPU": len(cell.cpus) - len(cell.dedicated)}
+                found.update({**cores, "MEMORY_MB": cell.memory_mb})
+        return {name: amount for name, amount in found.items() if amount}
 
 
 class ClaimedPlace(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 from kilonova_kit.database import Connection
-from sqlalchemy import Text, cast, delete, insert, select
+from sqlalchemy import Text, cast, delete, func, insert, select
 
 from kilonova_compute.model.requests import ServerRequest
 from kilonova_compute.store.tables import requests
+from kilonova_compute.store.tables import server_index as index
 
 
 def add(tx: Connection, made: Sequence[ServerRequest], now: float) -> None:
@@ -28,6 +29,20 @@ def add(tx: Connection, made: Sequence[ServerRequest], now: float) -> None:
 def find(tx: Connection, server_id: str) -> ServerRequest | None:
     record = tx.execute(select(requests.c.record).where(requests.c.server_id == server_id)).scalar()
     return None if record is None else msgspec.convert(record, ServerRequest)
+
+
+def hold_project(tx: Connection, project_id: str) -> None:
+    """Let nobody else ask for servers of a project until the transaction ends. SQLite has one writer anyway."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(project_id, 0))))
+
+
+def on_their_way(tx: Connection, project_id: str, since: float) -> list[ServerRequest]:
+    """A project's requests whose servers the index does not have yet; those from before ``since`` never came to one."""
+    joined = requests.outerjoin(index, index.c.id == requests.c.server_id)
+    query = select(requests.c.record).select_from(joined)
+    query = query.where(requests.c.project_id == project_id, requests.c.created_at > since, index.c.id.is_(None))
+    return [msgspec.convert(record, ServerRequest) for (record,) in tx.execute(query)]
 
 
 def find_by_request(tx: Connection, request_id: str, project_id: str | None) -> ServerRequest | None:
