@@ -1,0 +1,106 @@
+"""What several controllers do at once on one PostgreSQL: quotas, memberships, aggregates."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kilonova_compute.app import quotas, server_groups
+from kilonova_compute.app.compute import Limits
+from kilonova_compute.model.aggregates import Aggregate
+from kilonova_compute.model.requests import ServerRequest
+from kilonova_compute.model.server_groups import ServerGroup
+from kilonova_compute.store import aggregates as aggregate_store
+from kilonova_compute.store import requests as request_store
+from kilonova_compute.store import server_groups as group_store
+from kilonova_compute.store.tables import GLOBAL
+from kilonova_kit.database import Connection, Database
+from kilonova_kit.errors import KilonovaError
+from kilonova_kit.ids import new_uuid
+from kilonova_kit.testing.postgresql import PostgresqlServer, binaries, running_postgresql
+
+NOW = 1_800_000_000.0
+_AT_ONCE = 12
+
+pytestmark = pytest.mark.skipif(binaries() is None, reason="needs PostgreSQL")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    with running_postgresql() as running:
+        yield running
+
+
+@pytest.fixture
+async def controllers(server: PostgresqlServer) -> AsyncIterator[list[Database]]:
+    """The global database, as three controllers have it open."""
+    url = server.new_database()
+    opened = [Database(url, name=f"global-{number}") for number in range(3)]
+    for database in opened:
+        await database.start(GLOBAL)
+    yield opened
+    for database in opened:
+        await database.close()
+
+
+async def race(controllers: list[Database], write: Callable[[Connection], Any]) -> int:
+    """How many of many transactions at once, by all controllers, are not refused."""
+    each = (controllers[number % len(controllers)].write(write) for number in range(_AT_ONCE))
+    outcomes = await asyncio.gather(*each, return_exceptions=True)
+    unexpected = [one for one in outcomes if isinstance(one, BaseException) and not isinstance(one, KilonovaError)]
+    assert unexpected == []
+    return len([one for one in outcomes if not isinstance(one, BaseException)])
+
+
+def request(project_id: str = "red") -> ServerRequest:
+    return ServerRequest(
+        server_id=new_uuid(), project_id=project_id, user_id="u", resources={"VCPU": 2}, request_id="req-1"
+    )  # fmt: skip
+
+
+async def test_controllers_let_no_more_in_than_the_quota_has(controllers: list[Database]) -> None:
+    def ask(tx: Connection) -> None:
+        asked = [request()]
+        quotas.check_again(tx, Limits(cores=10), asked, NOW)
+        request_store.add(tx, asked, NOW)
+
+    assert await race(controllers, ask) == 5
+
+
+async def test_controllers_let_no_more_into_a_group_than_its_quota_has(controllers: list[Database]) -> None:
+    group = ServerGroup(id=new_uuid(), name="web", policy="affinity", project_id="red", user_id="u")
+    await controllers[0].write(lambda tx: group_store.add(tx, group))
+    compute: Any = SimpleNamespace(clock=lambda: NOW, identity_limits=None)
+
+    def join(tx: Connection) -> None:
+        server_groups.join(tx, compute, group.id, 4, "u", [new_uuid()])
+
+    assert await race(controllers, join) == 4
+    members = await controllers[1].read(lambda tx: group_store.members_of(tx, [group.id], NOW))
+    assert len(members[group.id]) == 4
+
+
+async def test_changes_of_aggregates_wait_for_one_another(controllers: list[Database]) -> None:
+    made = Aggregate(uuid=new_uuid(), name="fast")
+    number = (await controllers[0].write(lambda tx: aggregate_store.add(tx, made))).number
+
+    def add(tx: Connection) -> None:
+        known = aggregate_store.all_to_change(tx)
+        hosts = (*known[0].hosts, f"host-{len(known[0].hosts)}")
+        aggregate_store.change(tx, number, lambda found: Aggregate(uuid=found.uuid, name=found.name, hosts=hosts))
+
+    assert await race(controllers, add) == _AT_ONCE
+    (found,) = await controllers[2].read(aggregate_store.all_aggregates)
+    assert len(set(found.hosts)) == _AT_ONCE
+
+
+async def test_a_request_is_found_by_the_call_that_made_it(controllers: list[Database]) -> None:
+    asked = request()
+    await controllers[0].write(lambda tx: request_store.add(tx, [asked], NOW))
+    for call, project, expected in (("req-1", "red", asked), ("req-1", "blue", None), ("req-_", None, None)):
+        found = partial(request_store.find_by_request, request_id=call, project_id=project)
+        assert await controllers[0].read(found) == expected
