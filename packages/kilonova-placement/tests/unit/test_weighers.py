@@ -1,4 +1,5 @@
 import pytest
+from kilonova_placement.model.providers import Inventory
 from kilonova_placement.model.requests import ImageNeeds, Place, Request
 
 _ASKED = Request(resources={"VCPU": 1, "MEMORY_MB": 512, "DISK_GB": 1})
@@ -140,3 +141,15 @@ def test_a_hosts_own_multiplier_counts_as_more_alike_are_put_on_it(make):
     index = make.index_of(make.host(1, ram=8192, said=packs), make.host(2, ram=8192, said=packs))
     chosen = make.chosen(Request(resources={"MEMORY_MB": 1024}), index, 8, vcpu=0.0, disk=0.0)
     assert sorted(chosen.count(name) for name in set(chosen)) == [8]
+
+
+def test_hosts_with_devices_are_spared_for_those_who_ask_for_them(make):
+    gpus = {"VCPU": Inventory(total=64), "PGPU": Inventory(total=1)}
+    index = make.index_of(make.host(1, inventories=gpus), make.host(2, inventories={"VCPU": Inventory(total=63)}))
+    asked = Request(resources={"VCPU": 1})
+    assert make.chosen(asked, index) == ["h2"]
+    assert make.chosen(asked, index, scarce=0.0) == ["h1"]
+    assert make.chosen(Request(resources={"VCPU": 1, "PGPU": 1}), index) == ["h1"]
+    assert make.explain(Request(resources={"VCPU": 1, "PGPU": 1}), index).winner.weights["scarce"] == 0.0
+    index.show([make.host(1, inventories=gpus, used={"PGPU": 1})])
+    assert make.chosen(asked, index) == ["h1"]

@@ -35,6 +35,7 @@ _WEIGHERS = {
     "num_instances": "guests",
     "build_failure": "failures",
     "cross_cell_move": "near_cell",
+    "pci": "scarce",
 }
 _LONGEST_MARK = 100
 

@@ -31,6 +31,7 @@ from kilonova_placement.deciding.weighers.hypervisor_version import hypervisor_v
 from kilonova_placement.deciding.weighers.images import images, images_after
 from kilonova_placement.deciding.weighers.near_cell import near_cell
 from kilonova_placement.deciding.weighers.preferred_traits import preferred_traits
+from kilonova_placement.deciding.weighers.scarce import scarce
 from kilonova_placement.deciding.weighers.weigher import Multipliers, Score, Weigher
 
 WEIGHERS: tuple[Weigher, ...] = (
@@ -46,6 +47,7 @@ WEIGHERS: tuple[Weigher, ...] = (
     Weigher("images", images, images_after),
     Weigher("near_cell", near_cell, multiplier=100.0),
     Weigher("hypervisor_version", hypervisor_version),
+    Weigher("scarce", scarce),
 )
 
 __all__ = ["WEIGHERS", "Multipliers", "Score", "Weigher"]
