@@ -31,7 +31,7 @@ async def enter_parts(client: PlacementClient, host_id: str, root: ProviderRepor
     if len(parts) < len(inventory.parts):
         log.warning("host %s reports %d parts; %d are entered", root.name, len(inventory.parts), MOST_PARTS)
     for part in parents_first(parts):
-        await client.put_provider(provider_id(host_id, part.name), report_of(part, host_id, root))
+        await _enter(client, provider_id(host_id, part.name), report_of(part, host_id, root))
     kept = {host_id, *(provider_id(host_id, part.name) for part in parts)}
     for provider in gone(await client.tree(host_id), kept):
         await _let_go(client, provider)
@@ -42,6 +42,18 @@ async def remove_tree(client: PlacementClient, host_id: str) -> None:
     for provider in children_first([use.provider for use in await client.tree(host_id)]):
         await client.delete_provider(provider.provider_id)
     await client.delete_provider(host_id)
+
+
+async def _enter(client: PlacementClient, part_id: str, report: ProviderReport) -> None:
+    """One that has moved to another parent is made anew; one that cannot be entered is told, and the others are."""
+    try:
+        await client.put_provider(part_id, report)
+    except Conflict:
+        try:
+            await client.delete_provider(part_id)
+            await client.put_provider(part_id, report)
+        except Conflict as error:  # it has claims where it was, or its name is somebody else's
+            log.warning("%s cannot be entered as a part of its host: %s", report.name, error)
 
 
 async def _let_go(client: PlacementClient, provider: Provider) -> None:

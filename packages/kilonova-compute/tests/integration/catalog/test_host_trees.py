@@ -101,6 +101,18 @@ async def test_what_an_operator_hung_below_a_host_stays(cloud: Any) -> None:
     assert list(await tree(cloud, host)) == ["shelf"]
 
 
+async def test_a_part_may_move_to_another_parent_and_names_of_others_stay_theirs(cloud: Any, caplog: Any) -> None:
+    host = await cloud.add_host("alpha", 1)
+    await cloud.add_host("alpha_x", 2)
+    shelf, moved = Part(name="shelf"), Part(name="card", parent="shelf")
+    await report(cloud, host, NODE, shelf, Part(name="card", parent="NUMA0"))
+    await report(cloud, host, NODE, Part(name="x"), shelf, moved)
+    found = await tree(cloud, host)
+    assert found["alpha_card"].parent_id == provider_id(host.id, "shelf")
+    assert set(found) == {"alpha_NUMA0", "alpha_card", "alpha_shelf"}
+    assert "alpha_x cannot be entered" in caplog.text
+
+
 async def test_a_host_that_is_deleted_takes_its_parts_along(cloud: Any) -> None:
     host = await cloud.add_host("alpha", 1)
     await report(cloud, host, NODE, GPUS)
