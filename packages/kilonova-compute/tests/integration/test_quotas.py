@@ -55,3 +55,15 @@ async def test_what_never_came_to_a_server_counts_for_a_minute_only(world: World
     assert (await ask(world))[0] == 403
     world.clock.now += 61
     assert (await ask(world))[0] == 202
+
+
+async def test_files_are_counted_although_no_host_injects_them(world: World) -> None:
+    small = {"path": "/etc/motd", "contents": "aGVsbG8="}
+    assert (await ask(world, personality=[small] * 5))[0] == 202
+    assert await ask(world, personality=[small] * 6) == (403, "Personality file limit exceeded")
+    long = {**small, "path": "/" + "x" * 255}
+    assert await ask(world, personality=[long]) == (403, "Personality file path exceeds maximum 255")
+    large = {**small, "contents": "aGVsbG8h" * 1800}
+    assert await ask(world, personality=[small, large]) == (403, "Personality file content exceeds maximum 10240")
+    await world.ask("admin", "PUT", "/os-quota-sets/red", {"quota_set": {"injected_files": -1}})
+    assert (await ask(world, personality=[small] * 6))[0] == 202

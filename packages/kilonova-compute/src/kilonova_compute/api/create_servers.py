@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 import string
@@ -75,6 +76,7 @@ async def _wish(call: CreateCall, wanted: WishedServer, password: str) -> app.Cr
     least, most = _counts(wanted)
     for file in wanted.personality:  # checked, and then left out: no host injects files
         check_base64("contents", file.contents)
+    files = tuple(app.WishedFile(file.path, base64.b64decode(file.contents)) for file in wanted.personality)
     place = _place(call, wanted)
     image_id = _image_id(call, wanted)
     networks, mode = _networks(call, wanted)
@@ -96,6 +98,7 @@ async def _wish(call: CreateCall, wanted: WishedServer, password: str) -> app.Cr
         key_type=key.kind if key else "ssh",
         public_key=key.public_key if key else "",
         metadata=check_metadata(wanted.metadata),
+        files=files,
         tags=tuple(dict.fromkeys(wanted.tags)),
         security_groups=_groups(wanted),
         user_data=_user_data(wanted),

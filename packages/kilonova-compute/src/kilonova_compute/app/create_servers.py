@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from kilonova_kit.database import Connection
@@ -38,6 +38,13 @@ from kilonova_compute.store.actions import Journal
 _GIB = 1024**3
 
 
+class WishedFile(NamedTuple):
+    """A file to be injected. No host does, but quotas are for all that is asked for."""
+
+    path: str
+    content: bytes
+
+
 class CreateWish(msgspec.Struct, frozen=True, kw_only=True):
     """What a create request asks for, in words without versions. ``networks`` None means that it said nothing."""
 
@@ -54,6 +61,7 @@ class CreateWish(msgspec.Struct, frozen=True, kw_only=True):
     key_type: str = "ssh"
     public_key: str = ""
     metadata: dict[str, str] = {}
+    files: tuple[WishedFile, ...] = ()
     tags: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     user_data: str | None = None
@@ -78,6 +86,25 @@ def check_metadata_count(compute: Compute, project_id: str, metadata: Mapping[st
         raise quotas.refusal(compute, project_id, "metadata_items", most, 0, len(metadata), words)
 
 
+async def _check_files(compute: Compute, project_id: str, files: Sequence[WishedFile]) -> None:
+    """Raise QuotaExceeded (in nova's words) for too many files, names or contents that are too long."""
+    limits = await quotas.limits_of(compute, project_id)
+    longest, largest = max(len(file.path) for file in files), max(len(file.content) for file in files)
+    for name, most, wanted, words in (
+        ("injected_files", limits.injected_files, len(files), "Personality file limit exceeded"),
+        ("injected_file_path_bytes", limits.injected_file_path_bytes, longest, "Personality file path exceeds maximum"),
+        (
+            "injected_file_content_bytes",
+            limits.injected_file_content_bytes,
+            largest,
+            "Personality file content exceeds maximum",
+        ),
+    ):
+        if 0 <= most < wanted:
+            said = words if name == "injected_files" else f"{words} {most}"
+            raise quotas.refusal(compute, project_id, name, most, 0, wanted, said)
+
+
 async def create(compute: Compute, identity: Identity, wish: CreateWish, request_id: str) -> list[Server]:
     """Check, claim and write down; the servers in the order of their launch indexes."""
     project_id = identity.project_id
@@ -87,6 +114,8 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     if wish.metadata:
         most = (await quotas.limits_of(compute, project_id)).metadata_items
         check_metadata_count(compute, project_id, wish.metadata, most)
+    if wish.files:
+        await _check_files(compute, project_id, wish.files)
     count, limited = await _most_that_fit(compute, identity, wish, project_id)
     wish = msgspec.structs.replace(wish, count_max=count)
     image = await checked_image(compute, identity, wish)
