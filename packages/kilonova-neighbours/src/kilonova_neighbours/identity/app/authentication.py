@@ -6,7 +6,7 @@ Every failure is the same 401, and takes as long whether the user exists or not;
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import msgspec
 from kilonova_kit.errors import Forbidden, Unauthenticated
@@ -86,15 +86,24 @@ async def _prove(app: IdentityApp, proof: Proof, wanted: WantedScope) -> Proven:
 
 async def _prove_password(app: IdentityApp, proof: PasswordProof) -> User:
     user = await app.read(referenced_user, proof.user)
-    return await check_password(app, user, proof.password)
+    return await check_password(app, user, proof.password, asked=proof.user)
 
 
-async def check_password(app: IdentityApp, user: User | None, password: str) -> User:
+async def check_password(app: IdentityApp, user: User | None, password: str, *, asked: Hashable) -> User:
     """Check first, decide afterwards: the time taken says nothing. Raises Unauthenticated.
 
-    The failures are read after the (slow) check: many guesses at once must not all start from the same count.
+    ``asked`` is whom the client named. Guesses at one user's password take turns, and each is counted before the next:
+    many at once must not all start from the same count.
     """
-    right = await app.passwords.check(user.password_hash if user else None, password)
+    if user is not None and app.passwords.remembers(user.password_hash, password):
+        return await _judged(app, user, True)
+    async with app.passwords.turn_of(user.id if user else asked):
+        right = await app.passwords.check(user.password_hash if user else None, password)
+        return await _judged(app, user, right)
+
+
+async def _judged(app: IdentityApp, user: User | None, right: bool) -> User:
+    """The user as it is now, unless the guess was wrong, came too late, or was one too many."""
     known_hash = user.password_hash if user else None
     user = await app.read(_again, user.id) if user else None
     if user is None or user.password_hash != known_hash:

@@ -11,6 +11,8 @@ import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
+from collections.abc import Hashable
+from weakref import WeakValueDictionary
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -31,11 +33,23 @@ class Passwords:
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, float] = OrderedDict()
         self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._guessed: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
         self._nobodys = ""
 
     async def hash(self, password: str) -> str:
         async with self._turns:
             return await asyncio.to_thread(self._hasher.hash, password)
+
+    def turn_of(self, guessed: Hashable) -> asyncio.Lock:
+        """Whoever guesses one user's password guesses alone: each guess sees how those before it ended."""
+        return self._guessed.setdefault(guessed, asyncio.Lock())
+
+    def remembers(self, known: str | None, password: str) -> bool:
+        """Whether the password was found right a short while ago."""
+        return known is not None and self._right.get(self._pair(known, password), 0.0) > self._clock()
+
+    def _pair(self, known: str, password: str) -> bytes:
+        return hmac.digest(self._key, f"{known}\0{password}".encode(errors="surrogatepass"), hashlib.sha256)
 
     async def check(self, known: str | None, password: str) -> bool:
         """Whether the password is the one hashed. No hash takes as long as a wrong password, and is never right."""
@@ -43,12 +57,11 @@ class Passwords:
             self._nobodys = self._nobodys or await self.hash(secrets.token_hex())
             await self._verify(self._nobodys, password)
             return False
-        pair = hmac.digest(self._key, f"{known}\0{password}".encode(errors="surrogatepass"), hashlib.sha256)
-        if self._right.get(pair, 0.0) > self._clock():
+        if self.remembers(known, password):
             return True
         if not await self._verify(known, password):
             return False
-        self._right[pair] = self._clock() + self._remember
+        self._right[self._pair(known, password)] = self._clock() + self._remember
         if len(self._right) > _MOST_REMEMBERED:
             self._right.popitem(last=False)
         return True

@@ -77,7 +77,7 @@ def _former(work: Work, user: User) -> list[str]:
 
 async def change_own_password(app: IdentityApp, user_id: str, original: str, password: str) -> None:
     """Who knows the old password may set a new one, with or without a token. Raises Unauthenticated, BadRequest."""
-    user = await check_password(app, await app.read(_usable, user_id), original)
+    user = await check_password(app, await app.read(_usable, user_id), original, asked=user_id)
     if user.options.get("lock_password"):
         raise BadRequest("The password of this user cannot be changed by the user.")
     refuse_weak(app, password)
