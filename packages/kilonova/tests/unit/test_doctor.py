@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from kilonova.cloud.folder import CloudFolder
-from kilonova.commands.doctor import Finding, _controller_findings, _findings, line_to_type
+from kilonova.commands.doctor import Finding, _controller_findings, _findings, line_to_type, own_rules
 
 
 def test_the_bus_server_is_found_where_it_was_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,3 +49,25 @@ def test_a_sentence_is_no_line_to_type() -> None:
 def test_room_is_looked_for_where_the_folder_will_be(tmp_path: Path) -> None:
     found = {one.name: one for one in _controller_findings(CloudFolder(tmp_path / "not" / "yet"))}
     assert found["disk space"].found.endswith(f"in {tmp_path}")
+
+
+def test_rules_that_settings_name_must_be_installed_and_others_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "our_rules-1.2.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: our-rules\nVersion: 1.2\n")
+    (folder / "entry_points.txt").write_text(
+        "[kilonova.constraints]\ngold = r:gold\n[kilonova.weighers]\ncool = r:COOL\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    gold, lost, cool = own_rules(["gold", "lost"])
+    assert (gold.ok, gold.found) == (True, "constraint of our-rules 1.2")
+    assert (lost.ok, lost.needed, lost.found) == (False, True, "not installed")
+    assert (cool.ok, cool.needed, cool.found) == (False, False, "weigher of our-rules 1.2, not in use")
+
+
+def test_settings_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    (tmp_path / "kilonova.toml").write_text("[placement]\nmultiplier = 3\n")
+    found = {one.name: one for one in _findings(CloudFolder(tmp_path), probe=False)}
+    assert "placement.multiplier" in found["kilonova.toml"].found

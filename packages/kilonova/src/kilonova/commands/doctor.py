@@ -69,11 +69,41 @@ def _findings(folder: CloudFolder, probe: bool) -> Iterator[Finding]:
     from kilonova_driver_qemu.doctor import host_requirements as qemu_requirements
 
     yield from _controller_findings(folder)
+    yield from _settings_findings(folder)
     for wanted in qemu_requirements(probe=probe):
         optional = wanted.name == "accelerator"
         yield Finding("driver qemu", wanted.name, wanted.ok, wanted.found, wanted.mend, not optional)
     for need in network_requirements():
         yield Finding("host network", need.name, need.met, need.detail, need.mend, need.needed)
+
+
+def _settings_findings(folder: CloudFolder) -> Iterator[Finding]:
+    from kilonova.cloud.errors import CloudError
+    from kilonova.cloud.settings import operator_settings
+
+    try:
+        named = operator_settings(folder.root).placement.own
+    except CloudError as error:
+        yield Finding(
+            "controller", "kilonova.toml", ok=False, found=str(error), mend="write it as kilonova settings says"
+        )
+    else:
+        yield from own_rules(named)
+
+
+def own_rules(named: Iterable[str]) -> Iterator[Finding]:
+    """Placement's rules that are not ours: those that settings name, and those that are only installed."""
+    from kilonova_placement.app.own import installed
+
+    there, names = installed(), list(named)
+    for name in names:
+        found = ", ".join(f"{one.kind} of {one.package}" for one in there if one.name == name)
+        mend = f"install the package that brings {name}, or take it out of placement.own"
+        yield Finding("placement", f"own rule {name}", bool(found), found or "not installed", mend)
+    for one in there:
+        if one.name not in names:
+            found, mend = f"{one.kind} of {one.package}, not in use", f"name {one.name} in placement.own to use it"
+            yield Finding("placement", f"own rule {one.name}", ok=False, found=found, mend=mend, needed=False)
 
 
 def _controller_findings(folder: CloudFolder) -> Iterator[Finding]:
