@@ -22,7 +22,7 @@ from kilonova_placement.deciding.bits import Mask
 from kilonova_placement.deciding.criteria import Criteria
 from kilonova_placement.deciding.index import Index
 from kilonova_placement.deciding.scoring import score
-from kilonova_placement.deciding.wanted import translate
+from kilonova_placement.deciding.wanted import over, translate
 from kilonova_placement.deciding.weighers import Score
 from kilonova_placement.model.requests import Request
 
@@ -90,7 +90,7 @@ class Picture:
     def repair(self, rows: list[int], index: Index, criteria: Criteria) -> None:
         """Look at these rows again."""
         small = index.excerpt(rows)
-        self._flat[rows] = score(translate(self.wanted.request, small), small, criteria)[: len(rows)]
+        self._flat[rows] = score(over(self.wanted, small), small, criteria)[: len(rows)]
         self._number = index.changed.number
         self._changed.clear()
         blocks = sorted({row // _BLOCK for row in rows})

@@ -62,6 +62,15 @@ def translate(request: Request, index: Index, asking: str = "") -> Wanted:
     )
 
 
+def over(wanted: Wanted, index: Index) -> Wanted:
+    """The same, looked for in an excerpt of the index it was made for."""
+    find = index.classes.get
+    amounts = [
+        WantedAmount(name, amount, is_device, find(name), piece) for name, amount, is_device, _, piece in wanted.amounts
+    ]
+    return wanted._replace(amounts=tuple(amounts))
+
+
 def _devices(request: Request) -> tuple[DeviceWish, ...]:
     """The device wishes, with what is asked of their classes as resources too."""
     classes = {wish.resource_class for wish in request.devices}
