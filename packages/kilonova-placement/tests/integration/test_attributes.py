@@ -1,5 +1,7 @@
 """What is said about hosts, through the API and the database: it is kept, it decides, and guests are counted."""
 
+import asyncio
+
 import pytest
 from kilonova_kit.errors import BadRequest
 from kilonova_placement.model.attributes import Said
@@ -68,6 +70,16 @@ async def test_guests_are_limited_and_counted_whoever_claims_and_releases(databa
             assert (await service.app.prove()).wrong == ()
         assert (await one.app.prove()).behind == 0
         assert one.app.ledger.index.attributes.guests[0] == 2
+
+
+async def test_claims_of_one_moment_keep_to_the_limit_together(database, make):
+    async with make.running(database, most={"guests": 3}) as service:
+        await _two_hosts(service, make)
+        asked = [_claim(service, make, f"server-{number}") for number in range(10)]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        assert sorted(host for host in found if isinstance(host, str)) == ["h1"] * 3 + ["h2"] * 3
+        assert all(isinstance(one, str | Refused) for one in found)
+        assert (await service.app.prove()).wrong == ()
 
 
 async def test_one_minute_after_many_arrived_others_may(database, make):

@@ -3,7 +3,7 @@
 import pytest
 from kilonova_placement.model.attributes import FAILURE_HALF_LIFE, Attributes, Said, said_of
 from kilonova_placement.model.explanations import in_words
-from kilonova_placement.model.requests import Comparison, LabelTerm, Place, Request
+from kilonova_placement.model.requests import Comparison, GroupWish, LabelTerm, Place, Request
 
 _ONE = {"VCPU": 1}
 
@@ -80,6 +80,18 @@ def test_a_request_goes_only_where_what_is_said_allows_it(make, asked, fit):
 def test_a_host_takes_as_many_guests_as_it_may(make, general, own, guests, fits):
     index = make.index_of(make.host(1, said=own, guests=guests), most=general)
     assert bool(make.all_that_fit(Request(resources=_ONE), index)) is fits
+
+
+def test_many_alike_keep_to_the_limits_together(make):
+    index = make.index_of(
+        make.host(1), make.host(2, guests=1), make.host(3, said={"most_arriving": 1}), most={"guests": 3}
+    )
+    found = make.chosen(Request(resources=_ONE), index, 6)
+    assert sorted(found) == ["h1", "h1", "h1", "h2", "h2", "h3"]
+    assert make.chosen(Request(resources=_ONE), index, 7).fits == 6
+    together = Request(resources=_ONE, group=GroupWish(group_id="g", policy="affinity"))
+    assert make.chosen(together, index, 3) == ["h1", "h1", "h1"]
+    assert make.chosen(together, index, 4).fits == 3
 
 
 def test_a_host_at_which_enough_arrive_takes_more_a_minute_later(make):

@@ -28,7 +28,7 @@ _COLUMNS = (
     "failures",
 )
 _SETS = ("labels", "only_for", "images")
-_NO_LIMIT = 2**31 - 1
+NO_LIMIT = 2**31 - 1
 _V4_IN_V6 = 0xFFFF << 32
 _LOW = 2**64 - 1
 _NO_HALVES = np.uint64(0), np.uint64(0)
@@ -124,7 +124,7 @@ class HostAttributes:
     def _put_limits(self, row: int, said: Attributes) -> None:
         guests = said.most_guests or self.most.get("guests", 0)
         arriving = said.most_arriving or self.most.get("arriving", 0)
-        self.most_guests[row], self.most_arriving[row] = guests or _NO_LIMIT, arriving or _NO_LIMIT
+        self.most_guests[row], self.most_arriving[row] = guests or NO_LIMIT, arriving or NO_LIMIT
         self.limits_guests |= bool(guests)
         self.limits_arriving |= bool(arriving)
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from kilonova_placement.deciding.constraints.crowd import room
 from kilonova_placement.deciding.criteria import Criteria
 from kilonova_placement.deciding.explaining import explain_failure, explain_refusal
 from kilonova_placement.deciding.grouping import Placed, must_share, roomiest
@@ -105,7 +106,7 @@ def _pick(picture: Picture, count: int, index: Index, chooser: Chooser) -> Itera
         already = picked.get(root, 0)
         picked[root] = already + 1
         picture.lower(root, change_by_one(picture.wanted, index, chooser.criteria, root, already) if count else 0.0)
-        if placed.closes(root):
+        if placed.closes(root) or already + 1 >= room(index, root):
             picture.leave_out(root, until_it_changes=False)
         _note(parts, taken)
 
@@ -124,6 +125,7 @@ def _on(root: int, picture: Picture, count: int, index: Index) -> list[Placement
     """As many as fit on this host."""
     taken: dict[tuple[int, str], int] = {}
     found: list[Placement] = []
+    count = min(count, room(index, root))
     while len(found) < count and (parts := spread(picture.wanted, index, root, taken)) is not None:
         found.append(Placement(root, parts))
         _note(parts, taken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from kilonova_placement.deciding.attributes import NO_LIMIT
 from kilonova_placement.deciding.bits import Mask
 from kilonova_placement.deciding.constraints.check import Check, Miss, Rows, plural
 from kilonova_placement.deciding.index import Index
@@ -22,6 +23,15 @@ def crowd(wanted: Wanted, index: Index) -> list[Check]:
             _fewer("arriving guests", here.arriving, here.most_arriving, "guests that came in the last minute")
         )
     return checks
+
+
+def room(index: Index, row: int) -> int:
+    """How many more guests this host may have at once."""
+    here = index.attributes
+    if not (here.limits_guests or here.limits_arriving):
+        return NO_LIMIT
+    guests, arriving = here.most_guests[row] - here.guests[row], here.most_arriving[row] - here.arriving[row]
+    return int(min(guests, arriving))
 
 
 def _fewer(name: str, number: _Numbers, most: _Numbers, what: str) -> Check:
