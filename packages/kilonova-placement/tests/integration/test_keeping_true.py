@@ -7,6 +7,7 @@ import pytest
 from kilonova_kit.errors import Unavailable
 from kilonova_placement.app.feed import FeedPosition
 from kilonova_placement.deciding.index import Part
+from kilonova_placement.model.explanations import Refused
 from kilonova_placement.model.providers import ProviderChange
 from kilonova_placement.store.changes import Change
 
@@ -39,6 +40,20 @@ async def test_the_index_follows_what_another_process_does(database, make):
         await _until(lambda: not one.app.ledger.index.open[0])
         await two.client.delete_provider(make.provider_id(1))
         await _until(lambda: one.app.ledger.index.hosts == 0)
+
+
+async def test_a_provider_that_is_made_again_is_not_taken_for_the_old_one(database, make):
+    """The other process has missed both: its picture shows the old one, and no generation of it ever comes back."""
+    async with make.running(database) as one, make.running(database) as two:
+        first = await one.client.put_provider(make.provider_id(1), make.report("h1", vcpu=8))
+        two.app.ledger.follow()
+        await _until(lambda: two.app.ledger.index.hosts == 1)
+        await one.client.delete_provider(make.provider_id(1))
+        again = await one.client.put_provider(make.provider_id(1), make.report("h1", vcpu=1))
+        assert again.generation > first.generation
+        assert again.api_generation == 0
+        with pytest.raises(Refused):
+            await two.client.claim(make.request(vcpu=2), [make.owner("a")], ["c1"])
 
 
 async def _until(holds):

@@ -23,7 +23,13 @@ from claim_model import GROUPS, HOSTS, PARTS, Asked, Live, Model
 from claim_world import TwoProcesses
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from kilonova_kit.errors import Conflict
 from kilonova_kit.testing.postgresql import binaries, running_postgresql
 from kilonova_placement.app.proving import members_differ, sums_differ
@@ -41,9 +47,9 @@ _APPS = st.sampled_from((0, 1))
 _PICK = st.integers(0, 999)
 _ASKED = st.builds(
     Asked,
-    vcpu=st.integers(1, 3),
-    gpus=st.sampled_from((0, 0, 0, 1, 2, 3)),
-    group=st.sampled_from((None, None, *GROUPS)),
+    vcpu=st.sampled_from((1, 1, 1, 2, 3)),
+    gpus=st.sampled_from((0, 0, 0, 1, 2)),
+    group=st.sampled_from((None, "apart", "near", *GROUPS)),
 )
 
 
@@ -59,7 +65,7 @@ class Cloud(RuleBasedStateMachine):
         self.world, self.clean_up = None, None
         self.model, self.count, self.asked = Model(), 0, ["c0-0"]
 
-    @initialize(totals=st.lists(st.integers(0, 6), min_size=4, max_size=4), gpus=st.integers(0, 3))
+    @initialize(totals=st.lists(st.integers(0, 8), min_size=4, max_size=4), gpus=st.integers(0, 3))
     def begin(self, totals, gpus):
         url, self.clean_up = type(self).new_url()
         self.world = TwoProcesses(self.make, url)
@@ -82,10 +88,25 @@ class Cloud(RuleBasedStateMachine):
         self.asked += claim_ids
         return claim_ids
 
+    def _count(self, what, number=1):
+        type(self).steps[what] += number
+
     def _any(self, pick, among):
         """Mostly one of these, at times any that was ever asked for."""
-        ids = sorted(among) if among and pick % 8 else self.asked
-        return ids[pick // 8 % len(ids)]
+        ids = sorted(among) if among and pick % 16 else self.asked
+        return ids[pick // 16 % len(ids)]
+
+    def _movable(self, pick, which, asked):
+        """A claim to move from; one is made first where there is none."""
+        if not self.model.movable():
+            self._claim(which, asked)
+        return self._any(pick, self.model.movable())
+
+    def _open(self, pick, which, asked):
+        """A move to decide about; one is begun first where there is none."""
+        if not self.model.open_moves():
+            self._move_one(which, self._movable(pick, which, asked), asked, elsewhere=bool(pick % 2))
+        return self._any(pick, self.model.open_moves())
 
     @staticmethod
     def _owner(claim_id):
@@ -114,9 +135,14 @@ class Cloud(RuleBasedStateMachine):
                 claim.owner.name, host, asked, amounts, False, claim.expires_at, claim.leaves
             )
             self.model.made[claim.claim_id] = claim.leaves
+            self._count("given in a group" if asked.group else "given")
+            self._count("moves", bool(claim.leaves))
 
-    @rule(which=_APPS, asked=_ASKED, many=st.sampled_from((1, 1, 2, 3)), bind=st.booleans())
+    @rule(which=_APPS, asked=_ASKED, many=st.sampled_from((1, 1, 2, 3)), bind=st.sampled_from((True, True, False)))
     def claim(self, which, asked, many, bind):
+        self._claim(which, asked, many, bind)
+
+    def _claim(self, which, asked, many=1, bind=True):
         claim_ids = self._new_ids(many)
         room = self.model.room(asked)[0]
         held = self.world.try_to(self._ask(which, claim_ids, asked))
@@ -212,6 +238,7 @@ class Cloud(RuleBasedStateMachine):
         mine = [key for key, claim in self.model.live.items() if claim.owner == owner]
         assert status == (204 if mine else 404)
         for key in mine:
+            self._count("dropped from a group", bool(self.model.live[key].asked.group))
             del self.model.live[key]
 
     def _owner_of(self, claim_id):
@@ -233,7 +260,9 @@ class Cloud(RuleBasedStateMachine):
 
     @rule(which=_APPS, pick=_PICK, asked=_ASKED, elsewhere=st.booleans())
     def move(self, which, pick, asked, elsewhere):
-        claim_id = self._any(pick, self.model.movable())
+        self._move_one(which, self._movable(pick, which, asked), asked, elsewhere)
+
+    def _move_one(self, which, claim_id, asked, elsewhere):
         asked, can = self._moving(claim_id, asked, elsewhere)
         (goes_to,) = self._new_ids(1)
         claim = self.world.try_to(self._move(which, claim_id, goes_to, asked, elsewhere))
@@ -245,7 +274,7 @@ class Cloud(RuleBasedStateMachine):
 
     @rule(pick=_PICK, asked=_ASKED)
     def race_moves(self, pick, asked):
-        claim_id = self._any(pick, self.model.movable())
+        claim_id = self._movable(pick, 0, asked)
         asked, can = self._moving(claim_id, asked, False)
         names = [self._new_ids(1)[0] for _ in (0, 1)]
         answers = self.world.both(*(self._move(which, claim_id, names[which], asked, False) for which in (0, 1)))
@@ -253,32 +282,33 @@ class Cloud(RuleBasedStateMachine):
         assert len(held) == can, "an owner moves to one place"
         self._note(held, asked)
 
-    @rule(which=_APPS, pick=_PICK)
-    def confirm(self, which, pick):
-        self._confirm(which, self._any(pick, self.model.open_moves()))
+    @rule(which=_APPS, pick=_PICK, asked=_ASKED)
+    def confirm(self, which, pick, asked):
+        self._confirm(which, self._open(pick, which, asked))
 
     def _confirm(self, which, claim_id):
         claim = self.world.try_to(self.world[which].client.confirm_move(claim_id))
         assert (claim is not None) == (claim_id in self.model.live and self.model.live[claim_id].leaves != "")
         if claim:
             self.model.confirmed(claim_id)
+            self._count("confirmed")
 
-    @rule(which=_APPS, pick=_PICK)
-    def revert(self, which, pick):
-        claim_id = self._any(pick, self.model.open_moves())
+    @rule(which=_APPS, pick=_PICK, asked=_ASKED)
+    def revert(self, which, pick, asked):
+        claim_id = self._open(pick, which, asked)
         done = self.world.try_to(self._reverted(which, claim_id))
         is_move, is_live = bool(self.model.made.get(claim_id)), claim_id in self.model.live
         assert bool(done) == (is_move and (not is_live or self.model.live[claim_id].leaves in self.model.live))
-        if done:
-            self.model.live.pop(claim_id, None)
+        if done and self.model.live.pop(claim_id, None):
+            self._count("reverted")
 
     async def _reverted(self, which, claim_id):
         await self.world[which].client.revert_move(claim_id)
         return True
 
-    @rule(pick=_PICK)
-    def race_confirm_and_revert(self, pick):
-        claim_id = self._any(pick, self.model.open_moves())
+    @rule(pick=_PICK, asked=_ASKED)
+    def race_confirm_and_revert(self, pick, asked):
+        claim_id = self._open(pick, 0, asked)
         if claim_id not in self.model.open_moves():
             return
         confirmed, reverted = self.world.both(self.world[0].client.confirm_move(claim_id), self._reverted(1, claim_id))
@@ -353,16 +383,16 @@ class Cloud(RuleBasedStateMachine):
         self.world.die(which, lambda client: client.release(claim_id), committed=committed)
         self._release(which, claim_id)
 
-    @rule(which=_APPS, pick=_PICK, committed=st.booleans())
-    def crash_while_confirming(self, which, pick, committed):
-        claim_id = self._any(pick, self.model.open_moves())
+    @rule(which=_APPS, pick=_PICK, committed=st.booleans(), asked=_ASKED)
+    def crash_while_confirming(self, which, pick, committed, asked):
+        claim_id = self._open(pick, which, asked)
         if claim_id in self.model.open_moves():
             self.world.die(which, lambda client: client.confirm_move(claim_id), committed=committed)
             self._confirm(which, claim_id)
 
     @rule(which=_APPS, pick=_PICK, asked=_ASKED, committed=st.booleans())
     def crash_while_moving(self, which, pick, asked, committed):
-        claim_id = self._any(pick, self.model.movable())
+        claim_id = self._movable(pick, which, asked)
         asked, can = self._moving(claim_id, asked, False)
         (goes_to,) = self._new_ids(1)
         request = asked.request()
@@ -386,7 +416,7 @@ class Cloud(RuleBasedStateMachine):
     def the_ledger_is_the_model(self):
         if self.world is None:
             return
-        type(self).steps["steps"] += 1
+        self._count("steps")
         found = self.world.run(self._ledger())
         assert found.keys() == self.model.live.keys(), "a claim was lost, or was never asked for"
         for claim_id, claim in found.items():
@@ -444,6 +474,7 @@ def _try_all(machine, number, examples, steps):
     run_state_machine_as_test(seed(number)(machine), settings=how)
     took = time.monotonic() - begun
     print(f"seed {number}: {examples} examples, {machine.steps['steps'] - before} steps, {took:.0f} s", flush=True)
+    print(", ".join(f"{what}: {times}" for what, times in sorted(machine.steps.items())), flush=True)
 
 
 def _drive(make, new_url, examples):

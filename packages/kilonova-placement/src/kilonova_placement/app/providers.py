@@ -59,6 +59,8 @@ async def _save(
             return after
         after = msgspec.structs.replace(after, generation=after.generation + 1, updated_at=mark.now)
         register(tx, after, before, mark.now)
+        if before is None:
+            return provider_store.make_provider(tx, after, mark)
         provider_store.save_provider(tx, after, mark)
         return after
 

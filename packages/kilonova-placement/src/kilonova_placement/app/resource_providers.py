@@ -89,8 +89,7 @@ async def create(app: PlacementApp, name: str, provider_id: str | None, parent_i
         root_id = parent.root_id if parent else new.provider_id
         placed = moved(new, parent_id, root_id) if parent_id else msgspec.structs.replace(new, root_id=root_id)
         made = msgspec.structs.replace(placed, created_at=mark.now, updated_at=mark.now)
-        provider_store.save_provider(tx, made, mark)
-        return made
+        return provider_store.make_provider(tx, made, mark)
 
     return await app.ledger.change(save, [new.provider_id])
 

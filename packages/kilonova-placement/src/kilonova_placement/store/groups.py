@@ -1,8 +1,7 @@
 """Groups: a generation each, and the members, which are the live claims that name the group.
 
 Whoever reads a group reads its generation FIRST, as with providers. A row is made by the first claim, and forgotten
-when the group has had no claim for long. So that a generation never means two things, the first one is the time of the
-making in milliseconds: a group that was forgotten and is made again starts above all it had.
+when the group has had no claim for long; one that is made again starts above all the generations it had.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, fun
 from kilonova_placement.model.claims import ClaimState
 from kilonova_placement.model.groups import GroupUse
 from kilonova_placement.store.claims import in_chunks
-from kilonova_placement.store.providers import Mark
-from kilonova_placement.store.tables import changes, claim_groups, claims
+from kilonova_placement.store.providers import Mark, announce_new
+from kilonova_placement.store.tables import claim_groups, claims
 
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _GENERATIONS = select(claim_groups.c.group_id, claim_groups.c.generation).where(claim_groups.c.group_id.in_(_IDS))
@@ -27,6 +26,10 @@ _COUNTS = select(claims.c.group_id, claims.c.host_id, claims.c.owner, func.count
 _BY_MEMBER = (claims.c.group_id, claims.c.host_id, claims.c.owner)
 _MEMBERS = _COUNTS.where(claims.c.group_id.in_(_IDS)).group_by(*_BY_MEMBER)
 _ALL_MEMBERS = _COUNTS.where(claims.c.group_id.isnot(None)).group_by(*_BY_MEMBER)
+
+_VALUES: dict[str, Any] = {"generation": bindparam("new"), "changed_at": bindparam("at")}
+_MAKE = insert(claim_groups).values(group_id=bindparam("key"), **_VALUES)
+_RAISE = update(claim_groups).where(claim_groups.c.group_id == bindparam("key")).values(**_VALUES)
 
 
 def load_groups(tx: Connection, group_ids: Iterable[str]) -> list[GroupUse]:
@@ -67,18 +70,16 @@ def raise_groups(
     tx: Connection, group_ids: Iterable[str], locked: Mapping[str, int], mark: Mark
 ) -> dict[str, tuple[int, int]]:
     """Raise the generations of locked groups, make those that are new, tell others; say each before and after."""
-    first = int(mark.now * 1000)
-    raised = {key: (locked.get(key, 0), locked[key] + 1 if key in locked else first) for key in sorted(group_ids)}
+    raised: dict[str, tuple[int, int]] = {}
+    for key in sorted(group_ids):
+        told = announce_new(tx, mark, group_id=key)
+        raised[key] = (locked.get(key, 0), locked[key] + 1 if key in locked else told)
     rows = [{"key": key, "new": after, "at": mark.now} for key, (_, after) in raised.items()]
     new, known = [row for row in rows if row["key"] not in locked], [row for row in rows if row["key"] in locked]
-    values: dict[str, Any] = {"generation": bindparam("new"), "changed_at": bindparam("at")}
     if new:
-        tx.execute(insert(claim_groups).values(group_id=bindparam("key"), **values), new)
+        tx.execute(_MAKE, new)
     if known:
-        tx.execute(update(claim_groups).where(claim_groups.c.group_id == bindparam("key")).values(**values), known)
-    if rows:
-        told = [{"provider_id": "", "group_id": key, "writer": mark.writer, "at": mark.now} for key in raised]
-        tx.execute(insert(changes), told)
+        tx.execute(_RAISE, known)
     return raised
 
 

@@ -174,13 +174,18 @@ def used_of(tx: Connection, provider_id: str) -> dict[str, int]:
 
 
 def save_provider(tx: Connection, provider: Provider, mark: Mark) -> None:
-    """Write a provider down, new (generation 1) or changed (its generation is already the next one)."""
+    """Write a changed provider down; its generation is already the next one."""
     values = msgspec.to_builtins(provider)
-    if provider.generation == 1:
-        tx.execute(insert(providers).values(values))
-    else:
-        tx.execute(update(providers).where(providers.c.provider_id == provider.provider_id).values(values))
+    tx.execute(update(providers).where(providers.c.provider_id == provider.provider_id).values(values))
     announce(tx, [provider.provider_id], mark)
+
+
+def make_provider(tx: Connection, provider: Provider, mark: Mark) -> Provider:
+    """Write a new provider down, with its first generation; the Placement API shows that as 0."""
+    first = announce_new(tx, mark, provider_id=provider.provider_id)
+    made = msgspec.structs.replace(provider, generation=first, unseen=first)
+    tx.execute(insert(providers).values(msgspec.to_builtins(made)))
+    return made
 
 
 def delete_provider(tx: Connection, provider_id: str, mark: Mark) -> None:
@@ -193,6 +198,18 @@ def announce(tx: Connection, provider_ids: Iterable[str], mark: Mark) -> None:
     _ANNOUNCE.put(
         tx, [{"provider_id": provider_id, "writer": mark.writer, "at": mark.now} for provider_id in provider_ids]
     )
+
+
+def announce_new(tx: Connection, mark: Mark, *, provider_id: str = "", group_id: str = "") -> int:
+    """Tell of something new; the number of that row in the change feed is its first generation.
+
+    So one that was removed and is made again never shows a generation that it had before, and nobody who missed both
+    takes the new one for the old: every raised generation has written a row, so none is above the newest number.
+    """
+    row = {"provider_id": provider_id, "group_id": group_id, "writer": mark.writer, "at": mark.now}
+    made = tx.execute(insert(changes).values(row)).inserted_primary_key
+    assert made is not None
+    return int(made[0])
 
 
 def _sums() -> Any:
