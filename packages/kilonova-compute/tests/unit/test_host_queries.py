@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from kilonova_compute.model.host_queries import FACTS, CannotAsk, holds, read_query
+from kilonova_compute.model.host_queries import FACTS, CannotAsk, asks_what_is_used, holds, read_query
 
 HOST: dict[str, str | int] = dict.fromkeys(FACTS, 0) | {
     "free_ram_mb": 2048,
@@ -52,3 +52,8 @@ def test_hosts_answer(query: list[Any], answer: bool) -> None:
 def test_what_makes_no_sense_is_refused(text: str, why: str) -> None:
     with pytest.raises(CannotAsk, match=why):
         holds(read_query(text), HOST)
+
+
+def test_only_some_questions_are_about_what_is_used() -> None:
+    assert asks_what_is_used(["and", ["=", "$host", "alpha"], ["not", [">", "$free_ram_mb", 5]]])
+    assert not asks_what_is_used(["or", ["=", "$host", "free_ram_mb"], ["<", "$vcpus_total", 5]])

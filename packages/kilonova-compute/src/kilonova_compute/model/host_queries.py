@@ -24,6 +24,8 @@ FACTS = (
     "host_ip",
 )  # fmt: skip
 
+#: What changes with every server.
+_OF_USE = ("$free_", "$disk_mb_used", "$vcpus_used", "$num_instances")
 _DEEPEST = 16
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -47,6 +49,14 @@ def read_query(text: str) -> list[Any]:
     if not isinstance(query, list):
         raise CannotAsk("it is not a list that begins with an operator")
     return query
+
+
+def asks_what_is_used(query: list[Any]) -> bool:
+    """Whether the answer depends on what is on the hosts, not only on what they are."""
+    return any(
+        asks_what_is_used(one) if isinstance(one, list) else isinstance(one, str) and one.startswith(_OF_USE)
+        for one in query
+    )
 
 
 def holds(query: list[Any], facts: Facts) -> bool:
