@@ -47,6 +47,8 @@ def test_hosts_answer(query: list[Any], answer: bool) -> None:
         ('["=", "$colour", "red"]', "nothing is known as"),
         ('[">", "$free_ram_mb", "much"]', "cannot be compared"),
         ('["and",' * 40 + "1" + "]" * 40, "nested too deep"),
+        ('["and",' * 900 + "1" + "]" * 900, "nested too deep"),
+        ('["and",' * 90_000 + "1" + "]" * 90_000, "not JSON"),
     ],
 )
 def test_what_makes_no_sense_is_refused(text: str, why: str) -> None:
@@ -55,5 +57,5 @@ def test_what_makes_no_sense_is_refused(text: str, why: str) -> None:
 
 
 def test_only_some_questions_are_about_what_is_used() -> None:
-    assert asks_what_is_used(["and", ["=", "$host", "alpha"], ["not", [">", "$free_ram_mb", 5]]])
-    assert not asks_what_is_used(["or", ["=", "$host", "free_ram_mb"], ["<", "$vcpus_total", 5]])
+    assert asks_what_is_used('["and", ["=", "$host", "alpha"], ["not", [">", "$free_ram_mb", 5]]]')
+    assert not asks_what_is_used('["or", ["=", "$host", "free_ram_mb"], ["<", "$vcpus_total", 5]]')

@@ -107,7 +107,7 @@ async def _hosts_answering(compute: Compute, text: str) -> set[str]:
         if len(compute.hosts) > _MOST_ASKED:
             raise host_queries.CannotAsk(f"of more than {_MOST_ASKED} hosts none is asked")
         query = host_queries.read_query(text)
-        loads = await hosts.loads(compute) if host_queries.asks_what_is_used(query) else {}
+        loads = await hosts.loads(compute) if host_queries.asks_what_is_used(text) else {}
         return {
             host.name
             for host in compute.hosts.values()

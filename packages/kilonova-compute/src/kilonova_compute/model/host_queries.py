@@ -51,12 +51,9 @@ def read_query(text: str) -> list[Any]:
     return query
 
 
-def asks_what_is_used(query: list[Any]) -> bool:
-    """Whether the answer depends on what is on the hosts, not only on what they are."""
-    return any(
-        asks_what_is_used(one) if isinstance(one, list) else isinstance(one, str) and one.startswith(_OF_USE)
-        for one in query
-    )
+def asks_what_is_used(text: str) -> bool:
+    """Whether the answer may depend on what is on the hosts, not only on what they are."""
+    return any(fact in text for fact in _OF_USE)
 
 
 def holds(query: list[Any], facts: Facts) -> bool:
