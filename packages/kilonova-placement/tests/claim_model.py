@@ -1,5 +1,6 @@
 """What there should be after any events: a few dictionaries that the ledger is compared with."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from kilonova_placement.model.requests import DeviceWish, GroupWish, Place, Request
@@ -113,3 +114,14 @@ class Model:
         due = [key for key, claim in self.live.items() if not claim.bound and claim.expires_at <= now]
         for claim_id in due:
             del self.live[claim_id]
+
+
+def check_groups(claims):
+    """Every hard policy holds, whatever the model thinks."""
+    for group, (policy, most) in GROUPS.items():
+        places = {(claim.host, claim.owner.name) for claim in claims if claim.group_id == group}
+        here = Counter(host for host, _ in places)
+        if policy == "anti-affinity" and here:
+            assert max(here.values()) <= max(1, most), f"{group} is crowded"
+        if policy == "affinity" and len({owner for _, owner in places}) > 1:
+            assert len(here) == 1, f"{group} is torn apart"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from claim_model import GROUPS, HOSTS, PARTS, Asked, Live, Model
+from claim_model import GROUPS, HOSTS, PARTS, Asked, Live, Model, check_groups
 from claim_world import TwoProcesses
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
@@ -425,18 +425,8 @@ class Cloud(RuleBasedStateMachine):
             assert (claim.group_id, claim.leaves) == (expected.asked.group or "", expected.leaves)
             assert (claim.state is ClaimState.BOUND, claim.expires_at) == (expected.bound, expected.expires_at)
             assert sum(sum(part.amounts.values()) for part in claim.providers) == sum(expected.amounts.values())
-        self._check_groups(found.values())
+        check_groups(found.values())
         self.world.run(self._check_moves_and_indexes())
-
-    @staticmethod
-    def _check_groups(claims):
-        for group, (policy, most) in GROUPS.items():
-            places = {(claim.host, claim.owner.name) for claim in claims if claim.group_id == group}
-            here = Counter(host for host, _ in places)
-            if policy == "anti-affinity" and here:
-                assert max(here.values()) <= max(1, most), f"{group} is crowded"
-            if policy == "affinity" and len({owner for _, owner in places}) > 1:
-                assert len(here) == 1, f"{group} is torn apart"
 
     async def _check_moves_and_indexes(self):
         moves = {move.goes_to.claim_id: move.leaves.claim_id async for move in self.world[1].client.moves()}
