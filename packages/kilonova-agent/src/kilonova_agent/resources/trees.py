@@ -67,7 +67,7 @@ def make_tree(facts: Facts, said: HostFile, host_id: str) -> Tree:
     root = msgspec.structs.replace(
         inventory,
         pools=(*_root_pools(facts, said), *(() if as_parts else _set_aside(inventory.nodes, said))),
-        traits=tuple(sorted({*inventory.traits, *_core_traits(inventory, said)})),
+        traits=tuple(sorted({*inventory.traits, *_core_traits(inventory, said), *_device_traits(facts)})),
         nodes=(),
         pci_devices=(),
         parts=(*inventory.parts, *parts),
@@ -160,6 +160,12 @@ def _core_traits(inventory: Inventory, said: HostFile) -> Iterator[str]:
     cores = [core for node in inventory.nodes for core in node.cores]
     if any(len(core) > 1 and said.dedicated.intersection(core) for core in cores):
         yield _HYPERTHREADING
+
+
+def _device_traits(facts: Facts) -> Iterator[str]:
+    """Where sockets are told apart, devices can be had from the guest's own (``hw:pci_numa_affinity_policy``)."""
+    if Feature.DEVICES in facts.features and any(node.socket >= 0 for node in facts.inventory.nodes):
+        yield "COMPUTE_SOCKET_PCI_NUMA_AFFINITY"
 
 
 # --- its parts

@@ -160,6 +160,11 @@ def test_what_the_driver_cannot_do_is_refused_with_the_field(tree_of, said, fiel
         tree_of(features=frozenset(), **said)
 
 
+def test_a_host_that_tells_sockets_apart_says_so(tree_of):
+    assert "COMPUTE_SOCKET_PCI_NUMA_AFFINITY" in tree_of().inventory.traits
+    assert "COMPUTE_SOCKET_PCI_NUMA_AFFINITY" not in tree_of(features=frozenset()).inventory.traits
+
+
 def test_the_same_host_has_the_same_tree_always(tree_of):
     said = {"cpu_dedicated_set": "0-3", "pci_devices": [{"vendor_id": "10de", "traits": ["a"]}]}
     assert tree_of(**said) == tree_of(**said)

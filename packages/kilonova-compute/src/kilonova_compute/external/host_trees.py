@@ -17,6 +17,7 @@ from kilonova_driver.types.inventory import Inventory as HostInventory
 from kilonova_kit.errors import Conflict
 from kilonova_messages.providers import provider_id
 from kilonova_placement.client import PlacementClient
+from kilonova_placement.model.layers import reported_of
 from kilonova_placement.model.providers import NOT_REPORTED, Inventory, Provider, ProviderReport, ProviderUse
 
 log = logging.getLogger(__name__)
@@ -30,10 +31,14 @@ async def enter_parts(client: PlacementClient, host_id: str, root: ProviderRepor
     parts = inventory.parts[:MOST_PARTS]
     if len(parts) < len(inventory.parts):
         log.warning("host %s reports %d parts; %d are entered", root.name, len(inventory.parts), MOST_PARTS)
+    tree = await client.tree(host_id)
+    known = {use.provider.provider_id: use.provider for use in tree}
     for part in parents_first(parts):
-        await _enter(client, provider_id(host_id, part.name), report_of(part, host_id, root))
+        part_id, report = provider_id(host_id, part.name), report_of(part, host_id, root)
+        if not says_nothing_new(report, known.get(part_id)):
+            await _enter(client, part_id, report)
     kept = {host_id, *(provider_id(host_id, part.name) for part in parts)}
-    for provider in gone(await client.tree(host_id), kept):
+    for provider in gone(tree, kept):
         await _let_go(client, provider)
 
 
@@ -92,6 +97,20 @@ def report_of(part: Part, host_id: str, root: ProviderReport) -> ProviderReport:
         inventories=inventories_of(part.pools, part.devices),
         traits=part.traits,
     )
+
+
+def says_nothing_new(report: ProviderReport, known: Provider | None) -> bool:
+    """Whether placement has heard just this of a part: asked first, since hosts say the same again and again."""
+    if known is None or known.disabled == NOT_REPORTED:
+        return False
+    said = reported_of(known)
+    placed = known.overlay is not None and known.overlay.placed
+    return (report.name, report.cell, report.inventories, tuple(sorted(set(report.traits)))) == (
+        known.name,
+        known.cell,
+        said.inventories,
+        said.traits,
+    ) and (placed or report.parent_id == known.parent_id)
 
 
 def parents_first(parts: Iterable[Part]) -> Iterator[Part]:

@@ -41,9 +41,12 @@ async def test_parts_are_entered_below_their_parents_under_ids_that_stay(cloud: 
     assert (node.provider_id, node.parent_id) == (provider_id(host.id, "NUMA0"), host.id)
     assert (gpus.parent_id, gpus.root_id, gpus.cell) == (node.provider_id, host.id, "cell1")
     assert (node.traits, node.inventories["PCPU"].total) == (("HW_NUMA_ROOT",), 4)
-    generation = gpus.generation
     await report(cloud, host, NODE, GPUS)
-    assert (await tree(cloud, host))["alpha_NUMA0_GPU"].generation == generation
+    assert await tree(cloud, host) == found
+    fewer = msgspec.structs.replace(GPUS, devices=(Device(resource_class="CUSTOM_GPU", count=1),), traits=("CUSTOM_A",))
+    await report(cloud, host, NODE, fewer)
+    changed = (await tree(cloud, host))["alpha_NUMA0_GPU"]
+    assert (changed.inventories["CUSTOM_GPU"].total, changed.traits) == (1, ("CUSTOM_A",))
 
 
 async def test_what_a_host_has_no_longer_goes_children_first(cloud: Any) -> None:
