@@ -53,6 +53,8 @@ cpu_dedicated_set = "2-7,10-15"
 [[pci_devices]]
 vendor_id = "10de"
 product_id = "1db6"
+[[providers]]
+inventories = { CUSTOM_WHOLE_HOST = { total = 1 } }
 """
 CLOUD_TOML = """
 [device_aliases.v100]
@@ -192,3 +194,19 @@ def test_the_request_reads_back_as_it_was_asked(machine: SimulatedCloud) -> None
     before = pins(spec_of(machine, server.id))
     assert len(before[0]) == 1
     machine.demo.delete_and_wait(server)
+
+
+def test_a_whole_machine_is_nobody_elses(machine: SimulatedCloud) -> None:
+    whole = "vcpus=2,ram=1024,disk=1,machine=CUSTOM_WHOLE_HOST"
+    server = machine.demo.create_active("whole", flavor=whole)
+    found = claimed(machine, server.id)
+    assert found[HOST]["CUSTOM_WHOLE_HOST"] == 1
+    assert found[f"{HOST}_NUMA0"]["PCPU"] == 6
+    assert found[f"{HOST}_NUMA1_PCI_10DE_1DB6"] == {"CUSTOM_PCI_10DE_1DB6": 3}
+    assert len(spec_of(machine, server.id).devices) == 3
+    other = machine.demo.wait_for(machine.demo.create("other", flavor="vcpus=1,ram=64,disk=1"), "ERROR")
+    machine.demo.delete_and_wait(server, other)
+    small = machine.demo.create_active("small", flavor="vcpus=1,ram=64,disk=1")
+    refused = machine.demo.wait_for(machine.demo.create("whole", flavor=whole), "ERROR")
+    assert "has no CUSTOM_WHOLE_HOST that is wholly free and large enough" in refused.reason
+    machine.demo.delete_and_wait(small, refused)

@@ -264,6 +264,7 @@ def _asked_for(request: Any) -> dict[str, int]:
     """All amounts of a request: a host of these tests has no parts."""
     amounts = Counter(request.get("resources", {}))
     amounts.update({one["resource_class"]: one.get("count", 1) for one in request.get("devices", ())})
+    amounts.update({request["machine"]: 1} if request.get("machine") else {})
     for bundle in request.get("bundles", ()):
         amounts.update(bundle["resources"])
     numa = request.get("numa", {})

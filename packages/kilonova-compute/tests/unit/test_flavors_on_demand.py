@@ -50,6 +50,7 @@ def test_a_text_means_amounts_and_extra_specs() -> None:
         ("pcpus=1", {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0"}),
         ("numa=2,pages=2MB", {"hw:numa_nodes": "2", "hw:mem_page_size": "2MB"}),
         ("device:CUSTOM_GPU=2", {"device:CUSTOM_GPU": "2"}),
+        ("machine=CUSTOM_LARGE", {"kilonova:machine": "CUSTOM_LARGE"}),
     ],
 )
 def test_words_about_cores_nodes_pages_and_devices_are_extra_specs(text: str, specs: dict[str, str]) -> None:
@@ -76,6 +77,7 @@ def test_words_about_cores_nodes_pages_and_devices_are_extra_specs(text: str, sp
         ("vcpus=1,ram=64,trait:custom_a=required", "'trait:custom_a' is not known"),
         ("vcpus=1,ram=64,pcpus=2", "of 1 vCPUs at most 1 have a core of their own"),
         ("vcpus=1,ram=64,pages=huge", "'pages=huge': pages are large, any, small, or of a size"),
+        ("vcpus=1,ram=64,machine=large", "a whole machine is of a class CUSTOM_..."),
         ("vcpus=1,ram=64,numa=0", "'numa=0': say a whole number from 1"),
         ("vcpus=1,ram=64,device:a/b=1", "'device:a/b' is not known"),
         ("vcpus=1,ram=64,trait:" + "A" * 250 + "=required", "at most 255 characters"),

@@ -74,12 +74,13 @@ def test_cells_devices_and_groups_are_said_too() -> None:
     request = {
         "resources": {"DISK_GB": 1}, "required_traits": [], "forbidden_traits": [], "image_traits": [], "zone": "",
         "layout": {"cells": [{"cpus": [0, 1, 2], "memory_mb": 64, "dedicated": [0]}], "page_size": "large"},
+        "machine": "CUSTOM_LARGE",
         "devices": [{"resource_class": "CUSTOM_GPU", "count": 2, "required_traits": ["CUSTOM_FAST"]}],
         "bundles": [{"name": "1", "resources": {"CUSTOM_A": 1, "CUSTOM_B": 2}}],
     }  # fmt: skip
     assert request_in_words(request) == (
         "1 DISK_GB, 1 PCPU and 2 VCPU with 64 MEMORY_MB in pages (large) on one NUMA node, "
-        "2 devices CUSTOM_GPU with CUSTOM_FAST, 1 CUSTOM_A and 2 CUSTOM_B of one provider"
+        "a whole machine CUSTOM_LARGE, 2 devices CUSTOM_GPU with CUSTOM_FAST, 1 CUSTOM_A and 2 CUSTOM_B of one provider"
     )
 
 

@@ -81,6 +81,7 @@ def _view(call: Call[Compute, Any, Any], request: ServerRequest) -> RequestView:
         flavor=shown.flavor,
         resources=shown.resources,
         layout=shown.layout,
+        machine=shown.machine,
         devices=shown.devices,
         bundles=shown.bundles,
         bundles_apart=shown.bundles_apart,

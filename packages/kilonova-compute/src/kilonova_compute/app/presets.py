@@ -36,6 +36,7 @@ def preset_of(flavor: FlavorSnapshot, image: ImageSnapshot | None, needs: Requir
         user_id="",
         resources=amounts_of(own, needs.resources),
         layout=needs.layout,
+        machine=needs.machine,
         devices=needs.devices,
         bundles=needs.bundles,
         bundles_apart=needs.bundles_apart,

@@ -194,6 +194,7 @@ def _owner(request: ServerRequest) -> Owner:
 def _request(asked: ServerRequest) -> Request:
     return Request(
         resources=asked.resources,
+        machine=asked.machine or None,
         devices=tuple(map(_device, asked.devices)),
         numa=_cells(asked.layout),
         thread_policy=ThreadPolicy(asked.layout.thread_policy if asked.layout else ""),

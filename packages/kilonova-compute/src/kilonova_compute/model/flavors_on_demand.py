@@ -1,6 +1,7 @@
 """Flavors on demand: a text such as ``vcpus=3,ram=2500,disk=7`` names a flavor that exists by being asked for.
 
-    vcpus=N  ram=MiB  disk=GiB  ephemeral=GiB  swap=MiB  pcpus=N  numa=N  pages=large|any|small|SIZE
+    vcpus=N  ram=MiB  disk=GiB  ephemeral=GiB  swap=MiB
+    pcpus=N  numa=N  pages=large|any|small|SIZE  machine=CUSTOM_CLASS
     resources:CUSTOM_CLASS=N  device:CUSTOM_CLASS=N  device:ALIAS=N  trait:NAME=required|forbidden
 
 Words are separated by commas, in any order, with spaces around them or none; ``vcpus`` and ``ram`` must be said. The
@@ -20,13 +21,19 @@ from kilonova_compute.model.flavors import Flavor
 
 _AMOUNTS = ("vcpus", "ram", "disk", "ephemeral", "swap")
 #: Words about where vCPUs and memory are, and the extra specs that they mean (``pcpus`` means more than one).
-_LAYOUT = {"pcpus": "hw:cpu_policy", "numa": "hw:numa_nodes", "pages": "hw:mem_page_size"}
+_LAYOUT = {
+    "pcpus": "hw:cpu_policy",
+    "numa": "hw:numa_nodes",
+    "pages": "hw:mem_page_size",
+    "machine": "kilonova:machine",
+}
 _NEEDED = {"vcpus": "vcpus=N (how many)", "ram": "ram=N (in MiB)"}
 _ALWAYS_SHOWN = frozenset({"vcpus", "ram", "disk"})
 _LARGEST = 0x7FFFFFFF
 _LONGEST = 255
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _PAGES = re.compile(r"large|any|small|[1-9][0-9]{0,8}([kmg]i?b?)?", re.IGNORECASE)
+_MACHINE = re.compile(r"CUSTOM_[A-Z0-9_]+")
 _RESOURCE = re.compile(r"resources:CUSTOM_[A-Z0-9_]+|device:[A-Za-z0-9_.-]+")
 _TRAIT = re.compile(r"trait:[A-Z][A-Z0-9_]+")
 _WORDS = "|".join((*_AMOUNTS, *_LAYOUT))
@@ -102,6 +109,10 @@ def _number(word: str, value: str, *, least: int) -> int:
 
 
 def _layout_word(key: str, word: str, value: str) -> str:
+    if key == "machine":
+        if not _MACHINE.fullmatch(value):
+            raise WrongText(f"'{word.strip()}': a whole machine is of a class CUSTOM_...")
+        return value
     if key != "pages":
         return str(_number(word, value, least=1))
     if not _PAGES.fullmatch(value):
@@ -159,7 +170,7 @@ def refusal(flavor: Flavor, bounds: OnDemandBounds, project_id: str | None) -> s
     if not mine.allowed:
         return "Flavors on demand are not allowed here: choose a flavor of the list."
     for allowed, names, what in (
-        (mine.devices, ("resources:", "device:"), "devices and resource classes"),
+        (mine.devices, ("resources:", "device:", "kilonova:machine"), "devices and resource classes"),
         (mine.layouts, ("hw:numa_nodes", "hw:mem_page_size"), "NUMA nodes and pages"),
         (mine.traits, ("trait:",), "traits"),
     ):

@@ -133,6 +133,7 @@ _HONOURED_SPECS = (
     ("resources<group>:<CLASS>", "a granular group: all of it from one provider. VCPU, MEMORY_MB, DISK_GB, CUSTOM_…"),
     ("trait<group>:<TRAIT>", "of a granular group: its provider must have the trait, or must not"),
     ("aggregate_instance_extra_specs:<key>", "only hosts whose aggregates have the key with such a value"),
+    ("kilonova:machine", "a whole machine of a class CUSTOM_…, all of it; the flavor's amounts are the least it has"),
     ("kilonova:preferred_traits", "hosts with more of these traits, with commas between them, are better"),
     ("trait:<TRAIT>", "required: only hosts with the trait; forbidden: only hosts without it"),
 )

@@ -21,7 +21,7 @@ _TRAIT = re.compile(r"[A-Z][A-Z0-9_]*")
 _PLAIN = frozenset({"VCPU", "MEMORY_MB", "DISK_GB"})
 _GRANULAR = re.compile(r"(resources|trait)([a-zA-Z0-9_-]{1,64}):(.+)")
 DEVICE = "device:"
-_THINGS = re.compile(r"pci_passthrough:alias|device:|resources[^:]*:CUSTOM_")
+_THINGS = re.compile(r"pci_passthrough:alias|device:|kilonova:machine|resources[^:]*:CUSTOM_")
 _Near = Annotated[str, Meta(pattern="^(required|preferred|legacy|socket)$")]
 _Hex = Annotated[str, Meta(pattern="^([0-9a-fA-F]{4})?$")]
 

@@ -43,7 +43,8 @@ class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     ``hosts``: one of these, where it is not None. ``network``: the host's address is in it. ``carries``: marks by which
     hosts that are only for some may be taken. ``resources`` are divisible; the cores and the memory of the ``layout``'s
-    cells are not among them. ``bundles_apart``: each bundle from a provider of its own.
+    cells are not among them. ``bundles_apart``: each bundle from a provider of its own. ``machine``: the class of a
+    whole machine, of which the resources are the least.
     """
 
     server_id: str
@@ -51,6 +52,7 @@ class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     user_id: str
     resources: dict[str, int]
     layout: RequestedLayout | None = None
+    machine: str = ""
     devices: tuple[RequestedDevices, ...] = ()
     bundles: tuple[RequestedBundle, ...] = ()
     bundles_apart: bool = False
@@ -76,6 +78,7 @@ class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     def amounts(self) -> dict[str, int]:
         """Everything that is claimed, by resource class, wherever on the host it comes from."""
         found = Counter(self.resources)
+        found.update({self.machine: 1} if self.machine else {})
         for devices in self.devices:
             found[devices.resource_class] += devices.count
         for bundle in self.bundles:

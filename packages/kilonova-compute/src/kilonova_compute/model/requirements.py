@@ -49,6 +49,7 @@ class Requirements(msgspec.Struct, frozen=True, kw_only=True):
     preferred_traits: tuple[str, ...] = ()
     labels: tuple[RequestedLabel, ...] = ()
     layout: RequestedLayout | None = None
+    machine: str = ""
     devices: tuple[RequestedDevices, ...] = ()
     bundles: tuple[RequestedBundle, ...] = ()
     bundles_apart: bool = False
@@ -70,7 +71,7 @@ def requirements_of(
             resources[key] = _amount(name, key, value)
         elif kind == "aggregate_instance_extra_specs":
             labels.append(_label(name, key, value))
-        elif kind == "kilonova":
+        elif name == "kilonova:preferred_traits":
             traits["preferred"].update(_names_of_traits(name, value))
         elif kind == "trait":
             traits[_wish_for_trait(name, value)].add(key)
@@ -81,10 +82,11 @@ def requirements_of(
         raise CannotHonour(f"The traits {', '.join(both)} are required and forbidden by the flavor and the image.")
     layout = layout_of(sized.vcpus, sized.ram, extra_specs, properties)
     _check_overrides(resources, layout)
-    bundles, apart = bundles_of(extra_specs)
+    devices, (bundles, apart) = devices_of(extra_specs, properties, sized.aliases), bundles_of(extra_specs)
     return Requirements(
         layout=layout,
-        devices=devices_of(extra_specs, properties, sized.aliases),
+        machine=_machine(extra_specs, in_parts=bool(devices or bundles or (layout and layout.cells))),
+        devices=devices,
         bundles=bundles,
         bundles_apart=apart,
         resources={name: amount for name, amount in resources.items() if name != _DEDICATED},
@@ -104,6 +106,20 @@ def _check_overrides(resources: Mapping[str, int], layout: RequestedLayout | Non
             f"The extra spec resources:{both[0]} cannot be honoured: the guest is laid out on NUMA nodes, or has "
             "dedicated cores or huge pages, and that says what is claimed."
         )
+
+
+def _machine(extra_specs: Mapping[str, str], *, in_parts: bool) -> str:
+    """The class of the whole machine that is asked for; empty when none is."""
+    name = "kilonova:machine"
+    machine = extra_specs.get(name, "").strip()
+    if machine and not _CUSTOM.fullmatch(machine):
+        raise CannotHonour(f"The extra spec {name}={machine} cannot be honoured: it is no CUSTOM_… class.")
+    if machine and in_parts:
+        raise CannotHonour(
+            f"The extra spec {name}={machine} cannot be honoured: a whole machine is not asked for together with NUMA "
+            "nodes, dedicated cores, huge pages, devices or groups, for it is all of them."
+        )
+    return machine
 
 
 def amounts_of(own: Mapping[str, int], overrides: Mapping[str, int]) -> dict[str, int]:

@@ -167,6 +167,8 @@ def _cells_in_words(layout: dict[str, Any]) -> Iterable[str]:
 
 
 def _pieces_in_words(request: dict[str, Any]) -> Iterable[str]:
+    if request.get("machine"):
+        yield f"a whole machine {request['machine']}"
     for device in request.get("devices", ()):
         traits = "".join(f" with {name}" for name in device.get("required_traits", ()))
         yield f"{device['count']} devices {device['resource_class']}{traits}"

@@ -24,6 +24,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     flavor: str
     resources: dict[str, int]
     layout: RequestedLayout | None
+    machine: str
     devices: tuple[RequestedDevices, ...]
     bundles: tuple[RequestedBundle, ...]
     bundles_apart: bool
