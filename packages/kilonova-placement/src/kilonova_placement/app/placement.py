@@ -30,7 +30,7 @@ class PlacementApp:
 
     def __init__(self, settings: PlacementSettings, clock: Clock = system_clock) -> None:
         self.settings, self.clock = settings, clock
-        self.database = Database(settings.database, name="placement")
+        self.database = Database(settings.database, name="placement", scattered=True)
         self.chooser = Chooser(criteria_of(settings), Random(settings.seed))  # noqa: S311 - breaks ties, keeps no secret
         self.ledger = Ledger(self.database, clock, self.chooser, Index(most=settings.limits))
         self._tasks: list[asyncio.Task[None]] = []
