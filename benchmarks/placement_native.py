@@ -31,7 +31,7 @@ from kilonova_placement.model.claims import Owner
 from kilonova_placement.model.providers import Inventory, Provider
 from kilonova_placement.model.requests import Request
 from kilonova_placement.service import SERVICE, PlacementApp, PlacementSettings
-from kilonova_placement.store.providers import Mark, save_provider
+from kilonova_placement.store.providers import Mark, make_provider
 
 REQUEST = Request(
     resources={"VCPU": 1, "MEMORY_MB": 256, "DISK_GB": 10},
@@ -74,7 +74,7 @@ def resident_mb() -> float:
 
 def _save(numbers: range, tx: Any) -> None:
     for number in numbers:
-        save_provider(tx, host(number), Mark("benchmark", 0.0))
+        make_provider(tx, host(number), Mark("benchmark", 0.0))
 
 
 async def fill(url: str, hosts: int) -> None:
