@@ -165,6 +165,8 @@ async def _most_that_fit(compute: Compute, identity: Identity, wish: CreateWish,
         asked = presets.amounts_of_flavor(compute, flavor)
         return await unified_limits.most_that_fit(compute, keeper, project_id, asked, least, most), False
     check = partial(app.check_room, compute, project_id, user_id=identity.user_id, vcpus=flavor.vcpus, ram=flavor.ram)
+    if least == most:  # counted only once, where the request is written
+        return most, await quotas.is_limited(compute, project_id, identity.user_id)
     limited = await check(count=least)
     while least < most:
         middle = (least + most + 1) // 2

@@ -27,6 +27,8 @@ from kilonova_compute.store import server_groups as group_store
 DEFAULT_CLASS = "default"
 #: Quotas of the network service that nova once kept as well; nothing here looks at them.
 NETWORK_QUOTAS = {"fixed_ips": -1, "floating_ips": -1, "security_groups": -1, "security_group_rules": -1}
+#: What servers take of quotas.
+_ROOM = ("instances", "cores", "ram")
 #: For how long a server may be on its way into the index.
 _WAY_SECONDS = 60.0
 NAMES = (*Limits.__struct_fields__, *NETWORK_QUOTAS)
@@ -117,6 +119,13 @@ def check_room(tx: Connection, settings: Limits, project_id: str, user_id: str, 
     Raises QuotaExceeded where the project may not have so much more, or the user's own share is spent.
     """
     return _check(tx, settings, project_id, user_id, wanted, lambda user: _used(tx, project_id, user))
+
+
+async def is_limited(compute: Compute, project_id: str, user_id: str) -> bool:
+    """Whether a project, or the user in it, may not have as many servers, cores or as much memory as it likes."""
+    scopes = [(store.CLASS, DEFAULT_CLASS), (store.PROJECT, project_id), (store.USER, _user(project_id, user_id))]
+    said = await compute.cells.database.read(lambda tx: store.of(tx, scopes))
+    return any(amounts.get(name, -1) != -1 for amounts in (_over(compute.limits, said[:2]), said[2]) for name in _ROOM)
 
 
 def check_again(tx: Connection, settings: Limits, asked: Sequence[ServerRequest], now: float) -> None:
