@@ -11,7 +11,7 @@ from kilonova_placement.deciding.constraints import Check
 from kilonova_placement.deciding.criteria import OURS, Criteria
 from kilonova_placement.deciding.index import Index
 from kilonova_placement.deciding.wanted import Wanted
-from kilonova_placement.deciding.weighers.weigher import Score, multiplied, multiplier_of, nothing_after
+from kilonova_placement.deciding.weighers.weigher import Score, multiplied, multiplier_of
 
 
 def score(wanted: Wanted, index: Index, criteria: Criteria) -> Score:
@@ -42,10 +42,9 @@ def checks(wanted: Wanted, index: Index, criteria: Criteria = OURS) -> Iterator[
 
 def weights(wanted: Wanted, index: Index, criteria: Criteria) -> Iterator[tuple[str, Score]]:
     """What each weigher that has an opinion gives, times its multiplier."""
-    for weigher in criteria.weighers:
-        multiplier = criteria.multiplier(weigher)
-        counts = multiplier or weigher.name in index.attributes.multipliers
-        weight = weigher.weigh(wanted, index) if counts else None
+    own = index.attributes.multipliers
+    for weigher, multiplier in criteria.counted:
+        weight = weigher.weigh(wanted, index) if multiplier or weigher.name in own else None
         if weight is not None:
             yield weigher.name, multiplied(weight, weigher.name, multiplier, index)
 
@@ -53,9 +52,7 @@ def weights(wanted: Wanted, index: Index, criteria: Criteria) -> Iterator[tuple[
 def change_by_one(wanted: Wanted, index: Index, criteria: Criteria, row: int, already: int) -> float:
     """By how much a row's score changes when one more alike is put on it, where so many were put already."""
     change = 0.0
-    for weigher in criteria.weighers:
-        if weigher.after is nothing_after:
-            continue
-        if multiplier := multiplier_of(row, weigher.name, criteria.multiplier(weigher), index):
+    for weigher, general in criteria.changing:
+        if multiplier := multiplier_of(row, weigher.name, general, index):
             change += multiplier * weigher.after(wanted, index, row, already)
     return change
