@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -75,8 +75,8 @@ class Able:
         """Whether the root of a tree may be one, by its own traits."""
         return self._good_root(self.index.own_traits[root])
 
-    def whole(self, group: Group) -> list[int]:
-        """Rows that can serve a whole group by themselves."""
+    def whole(self, group: Group) -> Iterator[int]:
+        """Rows that can serve a whole group by themselves; looked at one by one, for few may be enough."""
         index, mask = self.index, np.ones(self.index.rows, np.bool_)
         for name, amount in group.resources.items():
             mask &= self.gives(name, amount)
@@ -84,13 +84,13 @@ class Able:
             row = index.row_of(group.in_tree)
             mask &= index.root[: index.rows] == (-1 if row is None else index.root[row])
         has_traits, in_aggregates = trait_check(group), aggregate_check(group)
-        return [
+        return (
             row
             for row in np.flatnonzero(mask).tolist()
             if index.provider_ids[row]
             and has_traits(index.own_traits[row])
             and in_aggregates(index.own_aggregates[row])
-        ]
+        )
 
 
 def trait_check(group: Group) -> Callable[[Labels], bool]:

@@ -22,12 +22,12 @@ def find(asked: Asked, index: Index) -> list[Candidate]:
     if not index.rows:
         return []
     able, limit = Able(index, asked), min(asked.limit or MOST, MOST)
-    if len(asked.groups) == 1 and not able.anchors and not asked.groups[0].suffix:
-        alone, trees = _alone(able, asked.groups[0]), _Trees(able, only_trees=True)
-    else:
-        alone, trees = [], _Trees(able, only_trees=False)
-    found = _unlike(trees.candidates(), asked, index) if len(alone) < limit else iter(())
-    return [*alone[:limit], *islice(found, max(0, limit - len(alone)))]
+    looks_alone = len(asked.groups) == 1 and not able.anchors and not asked.groups[0].suffix
+    alone = list(islice(_alone(able, asked.groups[0]), limit)) if looks_alone else []
+    if len(alone) == limit or (looks_alone and not index.has_trees()):
+        return alone
+    found = _unlike(_Trees(able, only_trees=looks_alone).candidates(), asked, index)
+    return [*alone, *islice(found, limit - len(alone))]
 
 
 def rows_to_summarize(candidates: Iterable[Candidate], index: Index, *, nested: bool) -> list[int]:
@@ -39,14 +39,14 @@ def rows_to_summarize(candidates: Iterable[Candidate], index: Index, *, nested: 
     return sorted(row for root in roots for row in (index.tree(root) or (root,)))
 
 
-def _alone(able: Able, group: Group) -> list[Candidate]:
+def _alone(able: Able, group: Group) -> Iterator[Candidate]:
     """Hosts without parts: one look at the columns answers for all of them."""
     index, resources = able.index, dict(group.resources)
-    return [
+    return (
         Candidate({row: resources}, {group.suffix: (row,)})
         for row in able.whole(group)
         if index.tree(int(index.root[row])) is None and able.good_root(row)
-    ]
+    )
 
 
 class _Trees:
@@ -81,6 +81,8 @@ class _Trees:
 
     def _rows_of(self, group: Group, name: str, amount: int) -> dict[int, list[int]]:
         mask = self.able.gives(name, amount).copy()
+        if self._only_trees:
+            mask &= np.isin(self.index.root[: self.index.rows], [root for root, _ in self.index.trees()])
         if group.in_tree is not None:
             row = self.index.row_of(group.in_tree)
             mask &= self.index.root[: self.index.rows] == (-1 if row is None else self.index.root[row])
