@@ -485,7 +485,7 @@ def test_no_order_of_events_breaks_the_ledger_on_sqlite(make):
         folder = tempfile.mkdtemp(dir=_MEMORY if Path(_MEMORY).is_dir() else None)
         return f"sqlite:///{folder}/p.db", lambda: shutil.rmtree(folder)
 
-    _drive(make, new_url, 12)
+    _drive(make, new_url, 10)
 
 
 @pytest.mark.postgresql
@@ -494,4 +494,4 @@ def test_no_order_of_events_breaks_the_ledger_on_postgresql(make):
     if binaries() is None:
         pytest.skip("needs PostgreSQL (apt install postgresql)")
     with running_postgresql() as server:
-        _drive(make, lambda: (server.new_database(), lambda: None), 12)
+        _drive(make, lambda: (server.new_database(), lambda: None), 7)
