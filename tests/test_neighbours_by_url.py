@@ -15,8 +15,8 @@ def test_compute_uses_the_services_of_another_cloud(make_cloud: Callable[..., Si
     beside = SimulatedCloud(base.root / "beside", hosts=2)
     beside.prepare()
     shutil.copy2(base.folder.root / "secrets.json", beside.folder.root / "secrets.json")
-    sections = [f'[{name}]\nurl = "{base.url}/{name}"\n' for name in ("identity", "image", "network")]
-    (beside.folder.root / "kilonova.toml").write_text("".join(sections))
+    urls = [f'{name} = "{base.url}/{name}"\n' for name in ("identity", "image", "network")]
+    (beside.folder.root / "kilonova.toml").write_text("[neighbours]\n" + "".join(urls))
     try:
         beside.up()
         demo = Client(msgspec.structs.replace(base.demo.access, url=beside.url), token=base.demo.token)

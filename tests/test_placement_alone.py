@@ -45,7 +45,7 @@ def test_a_cloud_uses_placement_in_another_process(tmp_path: Path) -> None:
     cloud = SimulatedCloud(tmp_path / "cloud", hosts=2, cells=1)
     cloud.prepare()
     url = f"http://127.0.0.1:{port}/placement"
-    (cloud.folder.root / "kilonova.toml").write_text(f'[placement]\nurl = "{url}"\n')
+    (cloud.folder.root / "kilonova.toml").write_text(f'[neighbours]\nplacement = "{url}"\n')
     with _placement(tmp_path / "alone", port, f"http://127.0.0.1:{cloud.port}/identity") as process:
         try:
             cloud.up()

@@ -1,14 +1,14 @@
 """The controller process: every service of the cloud behind one port, and the bus as a child.
 
 Compute reaches the neighbours and placement through their public APIs: in this process without a socket, or by URL
-where ``neighbour_urls`` says so. Nothing here knows what a service does; it only introduces them to each other.
+where the settings say so. Nothing here knows what a service does; it only introduces them to each other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -75,7 +75,7 @@ class Controller:
         self._settings = settings
         self._folder, self._state = settings.folder, settings.state
         self._operator = settings.operator
-        self._urls = self._operator.neighbour_urls
+        self._urls: Mapping[str, str] = dict(self._operator.neighbours.items())
         self._policies = PolicyBook(self._operator.policy)
         self._parts: list[Part] = []
         self._transports: dict[str, Transport] = {}

@@ -1,7 +1,7 @@
 """Placement served alone: its two APIs behind a port of its own, its database, and the identity service by URL.
 
-Compute elsewhere reaches it as any client does, by ``[placement] url`` in its own settings. Several of these may run
-on one PostgreSQL database.
+Compute elsewhere reaches it as any client does, by ``[neighbours] placement`` in its own settings. Several of these
+may run on one PostgreSQL database.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ async def run_placement(
     folder: CloudFolder, state: CloudState, operator: OperatorSettings, *, announce: bool = True
 ) -> None:
     """Start it, say ``ready``, and go on until SIGTERM or SIGINT. Raises CloudError, Unavailable."""
-    if not operator.identity.url:
+    if "identity" not in operator.neighbours:
         raise CloudError("whose tokens are these? say --identity URL, for example http://127.0.0.1:8774/identity")
     stop = stop_event()
     write_mark(folder.run / MARK, os.getpid())
@@ -53,7 +53,7 @@ class PlacementAlone:
     def __init__(self, settings: PlacementSettings, operator: OperatorSettings, state: CloudState) -> None:
         self._state = state
         self._app = PlacementApp(settings)
-        self._identity = ByUrl(operator.identity.url)
+        self._identity = ByUrl(operator.neighbours["identity"])
         check = TokenCheck(ServiceClient(self._identity, None))
         self._door = FrontDoor(self._app.ready, version("kilonova"))
         self._door.mount(Edge(SERVICE, self._app, check, PolicyBook(operator.policy), state.public_url))

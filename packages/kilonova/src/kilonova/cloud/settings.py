@@ -33,22 +33,29 @@ class DatabaseSection(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
 
 
+Service = Literal["identity", "image", "network", "placement"]
+QuotaName = Literal[
+    "instances", "cores", "ram", "key_pairs", "metadata_items", "server_groups", "server_group_members",
+    "injected_files", "injected_file_content_bytes", "injected_file_path_bytes",
+]  # fmt: skip
+
+
 class ProjectSection(msgspec.Struct, frozen=True, kw_only=True):
-    """What a project may have; -1 is without limit. All other quotas are set through the compute API."""
+    """What a project may have."""
 
     limits: Annotated[
         Literal["compute", "identity"],
         Meta(description="Who keeps limits: compute (quota sets, over what is below), or identity (unified limits)."),
     ] = "compute"
-    instances: Annotated[int, Meta(ge=-1, description="Servers.")] = -1
-    cores: Annotated[int, Meta(ge=-1, description="vCPUs of all servers.")] = -1
-    ram: Annotated[int, Meta(ge=-1, description="MiB of memory of all servers.")] = -1
+    quotas: Annotated[
+        dict[QuotaName, Annotated[int, Meta(ge=-1)]],
+        Meta(description="Of a project of which nothing else was said, by name, as instances = 10; -1: no limit."),
+    ] = {}
 
 
 class IdentitySection(msgspec.Struct, frozen=True, kw_only=True):
     """The identity service."""
 
-    url: Annotated[str, Meta(description="A Keystone elsewhere; empty: our own.")] = ""
     token_seconds: Annotated[int, Meta(ge=60, description="How long a token is valid.")] = 3600
     lockout_failures: Annotated[int, Meta(ge=0, description="Wrong passwords in a row that lock a user; 0: never.")] = 5
 
@@ -56,21 +63,18 @@ class IdentitySection(msgspec.Struct, frozen=True, kw_only=True):
 class ImageSection(msgspec.Struct, frozen=True, kw_only=True):
     """The image service."""
 
-    url: Annotated[str, Meta(description="A Glance elsewhere; empty: our own.")] = ""
     largest_image: Annotated[int, Meta(ge=1, description="Bytes of one image.")] = 100 * 1024**3
 
 
 class NetworkSection(msgspec.Struct, frozen=True, kw_only=True):
     """The network service."""
 
-    url: Annotated[str, Meta(description="A Neutron elsewhere; empty: our own.")] = ""
     mtu: Annotated[int, Meta(ge=1280, le=9216, description="Of new networks.")] = 1500
 
 
 class PlacementSection(msgspec.Struct, frozen=True, kw_only=True):
     """The placement service."""
 
-    url: Annotated[str, Meta(description="Our placement in another process; empty: in this one.")] = ""
     multipliers: Annotated[
         dict[str, float], Meta(description="How much each weigher counts, by its name (docs/placement-choices.md).")
     ] = {}
@@ -99,6 +103,10 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True):
     network: NetworkSection = NetworkSection()
     placement: PlacementSection = PlacementSection()
     bus: BusSection = BusSection()
+    neighbours: Annotated[
+        dict[Service, str],
+        Meta(description="URLs of services that run elsewhere, also of a real Keystone, Glance or Neutron."),
+    ] = {}
     flavors_on_demand: Annotated[
         dict[str, OnDemand],
         Meta(description="Bounds of flavors such as vcpus=3,ram=2500,disk=7, by project id; * for all others."),
@@ -110,24 +118,8 @@ class OperatorSettings(msgspec.Struct, frozen=True, kw_only=True):
     policy: Annotated[dict[str, str], Meta(description="Policy name to rule, over the defaults.")] = {}
 
     @property
-    def neighbour_urls(self) -> dict[str, str]:
-        """The services that run elsewhere."""
-        sections = {
-            "identity": self.identity.url,
-            "image": self.image.url,
-            "network": self.network.url,
-            "placement": self.placement.url,
-        }
-        return {name: url for name, url in sections.items() if url}
-
-    @property
     def limits(self) -> Limits:
-        project = self.project
-        return Limits(
-            instances=project.instances,
-            cores=project.cores,
-            ram=project.ram,
-        )
+        return Limits(**self.project.quotas)
 
 
 def operator_settings(root: Path, environ: Mapping[str, str] | None = None) -> OperatorSettings:

@@ -40,8 +40,8 @@ def command(
 ) -> None:
     """Serve the Placement API and the native claims API alone, and say `ready` when they answer.
 
-    What is not said here is read from kilonova.toml in the folder: [identity] url, [database] url, [policy]. A cloud
-    uses it when its own kilonova.toml says [placement] url.
+    What is not said here is read from kilonova.toml in the folder: [neighbours] identity, [database] url, [policy]. A
+    cloud uses it when its own kilonova.toml says [neighbours] placement.
     """
     from kilonova.cloud.serving import check_address, check_tls
 
@@ -76,7 +76,7 @@ def _run(
     operator = operator_settings(folder.root)
     replace = msgspec.structs.replace
     if identity_url:
-        operator = replace(operator, identity=replace(operator.identity, url=identity_url))
+        operator = replace(operator, neighbours={**operator.neighbours, "identity": identity_url})
     if database_url:
         operator = replace(operator, database=replace(operator.database, url=database_url))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
