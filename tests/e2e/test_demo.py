@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,14 @@ pytestmark = [
     pytest.mark.xdist_group("real guests"),
     pytest.mark.skipif(any(name not in os.environ for name in _NEEDED), reason="bin/test sets what this needs"),
 ]
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder near the root: the paths of sockets may not be long, and pytest's own folders are deep."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def _demo(data: Path, image: str, prefix: tuple[str, ...] = ()) -> str:
@@ -51,11 +61,11 @@ def _read_by_the_demo() -> list[Path]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_the_demo_ends_well_without_any_privilege(tmp_path: Path) -> None:
+def test_the_demo_ends_well_without_any_privilege(short_path: Path) -> None:
     """As a user with a home of their own: the host network is in a user namespace then."""
     if not ordinary_user.possible():
         pytest.skip("this machine lets nobody make mounts or namespaces of their own")
-    home = tmp_path / "home"
+    home = short_path / "home"
     kept = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games", "LANG": "C.UTF-8"}
     become = ordinary_user.as_ordinary_user(_read_by_the_demo(), home, kept)
     image = shutil.copy(os.environ["KILONOVA_GUEST_IMAGE"], home)
