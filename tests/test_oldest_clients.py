@@ -23,24 +23,28 @@ def _json(client: Client, method: str, path: str, body: Any = None, status: int 
 
 
 def test_a_security_group_lives(demo: Client) -> None:
-    wanted = {"security_group": {"name": "web", "description": "what the web may ask"}}
+    wanted = {"security_group": {"name": " web ", "description": "what the web may ask"}}
     group = _json(demo, "POST", "/os-security-groups", wanted)["security_group"]
     path = f"/os-security-groups/{group['id']}"
-    assert (group["name"], group["rules"]) == ("web", [])
+    assert (group["name"], group["rules"]) == (" web ", [])
     rule = {"parent_group_id": group["id"], "ip_protocol": "TCP", "from_port": 80, "to_port": "443"}
     made = _json(demo, "POST", "/os-security-group-rules", {"security_group_rule": rule})["security_group_rule"]
     assert (made["ip_protocol"], made["from_port"], made["to_port"]) == ("tcp", 80, 443)
     assert (made["ip_range"], made["group"]) == ({"cidr": "0.0.0.0/0"}, {})
+    near = {"security_group_rule": {**rule, "from_port": 22, "to_port": 22, "cidr": "10.2.3.124/24"}}
+    cidr = _json(demo, "POST", "/os-security-group-rules", near)["security_group_rule"]["ip_range"]
+    assert cidr == {"cidr": "10.2.3.124/24"}
     peers = {"parent_group_id": group["id"], "ip_protocol": "icmp", "from_port": -1, "to_port": -1}
     peer = {"security_group_rule": {**peers, "group_id": group["id"]}}
-    assert _json(demo, "POST", "/os-security-group-rules", peer)["security_group_rule"]["group"]["name"] == "web"
-    assert len(_json(demo, "GET", path)["security_group"]["rules"]) == 2
+    assert _json(demo, "POST", "/os-security-group-rules", peer)["security_group_rule"]["group"]["name"] == " web "
+    assert len(_json(demo, "GET", path)["security_group"]["rules"]) == 3
     changed = {"security_group": {"name": "www", "description": ""}}
     assert _json(demo, "PUT", path, changed)["security_group"]["name"] == "www"
     assert "www" in [one["name"] for one in _json(demo, "GET", "/os-security-groups")["security_groups"]]
     _json(demo, "DELETE", f"/os-security-group-rules/{made['id']}", status=202)
     _json(demo, "DELETE", path, status=202)
     _json(demo, "GET", path, status=404)
+    _json(demo, "DELETE", "/os-security-groups/", status=404)
 
 
 def _default_group(demo: Client) -> str:

@@ -297,6 +297,11 @@ async def test_another_method_is_not_allowed(client):
     assert (await client.request("PUT", "/v2.1/things", json={}, token="root")).status == 405
 
 
+async def test_a_slash_at_the_end_is_forgiven_only_where_something_answers(client):
+    assert (await client.request("GET", "/v2.1/things/", token="root")).status == 200
+    assert (await client.request("PUT", "/v2.1/things/", json={}, token="root")).status == 404
+
+
 async def test_head_answers_as_get_without_a_body(client):
     assert (await client.request("HEAD", "/v2.1/things/a", token="user")).status == 200
 

@@ -102,10 +102,9 @@ async def delete(call: NoBody) -> Answer:
 
 async def _written(call: Call[Compute, GroupBody, NoQuery], method: str, path: str) -> dict[str, Any]:
     wanted = call.body.security_group
-    name = wanted.name.strip()
-    if not name:
+    if not wanted.name.strip():
         raise BadRequest("Security group name cannot be empty.")
-    values = {"name": name, "description": wanted.description.strip()}
+    values = {"name": wanted.name, "description": wanted.description}
     try:
         found: dict[str, Any] = (await _ask(call, method, path, json={"security_group": values}))["security_group"]
     except Conflict as error:  # the name "default", or the group of that name
@@ -200,13 +199,12 @@ def _number(field: str, value: int | str | None) -> int | None:
 
 
 def _range(given: str | None) -> tuple[str, int]:
-    if given in (None, ""):
+    if not given:
         return "0.0.0.0/0", 4
     try:
-        found = ip_network(str(given), strict=False)
+        return given, ip_network(given, strict=False).version
     except ValueError as error:
         raise BadRequest(f"Invalid CIDR {given}.") from error
-    return str(found), found.version
 
 
 # --- asking
