@@ -23,7 +23,9 @@ def as_ordinary_user(needed: Iterable[Path], home: Path, kept: Mapping[str, str]
     subprocess.run(["chown", f"{USER_ID}:{USER_ID}", str(home)], check=True)
     opened = _opened({path.resolve() for path in (*needed, home)})
     variables = [f"{name}={value}" for name, value in {**kept, "HOME": str(home), "TMPDIR": str(home)}.items()]
-    script = " && ".join([_TUN, *opened, shlex.join(["exec", *_BECOME, "env", "-i", *variables]) + ' "$@"'])
+    script = " && ".join(
+        ["umask 022", _TUN, *opened, shlex.join(["exec", *_BECOME, "env", "-i", *variables]) + ' "$@"']
+    )
     return ("unshare", "--mount", "--", "bash", "-c", script, "bash")
 
 
