@@ -270,7 +270,7 @@ def _make_engine(url: str, readers: int, scattered: bool) -> Engine:
 def _tune_sqlite(connection: Any, _: Any) -> None:
     """WAL: readers never wait for the writer. FULL: a commit is on disk. BEGIN is ours, not the driver's."""
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=2000", "cache_size=-2000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=2000", "cache_size=-2000", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}").close()
     connection.create_function("regexp", 2, _regexp, deterministic=True)
 

@@ -158,6 +158,7 @@ class Ledger:
     async def _work(self) -> None:
         while True:
             await self._wake.wait()
+            await self._gather()
             self._wake.clear()
             asked, self._asked = self._asked[:_MOST_IN_ROUND], self._asked[_MOST_IN_ROUND:]
             releases, self._releases = self._releases, []
@@ -173,6 +174,13 @@ class Ledger:
             except Exception as error:
                 log.exception("a round of claims failed")
                 _tell([*asked, *releases, *changes], error)
+
+    async def _gather(self) -> None:
+        """Let those who come at the same moment into one round: wait a turn of the loop as long as more of them come."""
+        waiting = 0
+        while waiting < len(self._asked) < _MOST_IN_ROUND:
+            waiting = len(self._asked)
+            await asyncio.sleep(0)
 
     async def _round(self, asked: list[Asked], releases: list[Release], changes: list[Change[Any]]) -> None:
         await self._run_changes(changes)
