@@ -3,6 +3,7 @@
 One writer thread takes every transaction that waits, runs each under a savepoint of its own, and commits them together:
 one fsync for all. A transaction that raises is rolled back to its savepoint and harms no other. Callers are told only
 after the commit, so an answer means that the disk has it. The writer keeps its connection until something fails on it.
+It moves SQLite's log into the database when it has told them and nobody waits, since that takes as long as a commit.
 
 Passing faults (a locked database, a server that is away, a full disk) are met with a pause and a new try of the whole
 group until ``patience_seconds`` are over; then the callers get ``DatabaseUnavailable``, and the next group tries anew.
@@ -14,6 +15,7 @@ import asyncio
 import contextvars
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -49,6 +51,10 @@ _PASSING_WORDS = (
     *("locked", "locking protocol", "busy", "disk is full", "disk i/o error", "unable to open"),
     *("connection", "server closed"),
 )
+
+
+#: Rows to be written until SQLite's log is moved into the database; each changes a page of 4 KB or two.
+_MANY_ROWS = 4_000
 
 
 class DatabaseUnavailable(Unavailable):
@@ -107,6 +113,8 @@ class Database:
         self._group_size = _group_size.labels(self.name)
         #: The writer thread's own; None before its first work and after a failure.
         self._writing: Connection | None = None
+        #: How many rows the writer's connection had written when the log was moved last.
+        self._moved_at = 0
 
     @property
     def is_open(self) -> bool:
@@ -191,11 +199,26 @@ class Database:
         self._group_size.observe(len(group))
         for work in group:
             work.settle()
+        self._move_log()
+
+    def _move_log(self) -> None:
+        """Move SQLite's log into the database, if there is enough of it and nobody waits."""
+        if self._writing is None or self._writing.dialect.name != "sqlite" or not self._queue.empty():
+            return
+        driver: Any = self._writing.connection.driver_connection
+        if driver.total_changes - self._moved_at < _MANY_ROWS:
+            return
+        self._moved_at = driver.total_changes
+        try:
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+        except sqlite3.Error as error:
+            log.info("database %s: its log stays as it is for now: %s", self.name, error)
 
     def _commit(self, group: Sequence[_Work]) -> None:
         try:
             if self._writing is None:
                 self._writing = self.engine.connect().execution_options(**{_WRITES: True})
+                self._moved_at = 0
             if len(group) == 1:
                 self._run_alone(group[0], self._writing)
                 return
@@ -267,18 +290,28 @@ def _make_engine(url: str, readers: int, scattered: bool) -> Engine:
     return engine
 
 
+_PRAGMAS = (
+    "journal_mode=WAL",  # readers never wait for the writer
+    "synchronous=FULL",  # a commit is on disk
+    "foreign_keys=ON",
+    "busy_timeout=2000",
+    "cache_size=-2000",
+    "temp_store=MEMORY",  # or each statement that may fail half-way makes and removes a file
+    "wal_autocheckpoint=16000",  # 64 MB: the writer does it before, between commits; this is for when it never rests
+)
+
+
 def _tune_sqlite(connection: Any, _: Any) -> None:
-    """WAL: readers never wait for the writer. FULL: a commit is on disk. BEGIN is ours, not the driver's."""
+    """How SQLite works for us. BEGIN is ours, not the driver's."""
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=2000", "cache_size=-2000", "temp_store=MEMORY"):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
     connection.create_function("regexp", 2, _regexp, deterministic=True)
 
 
 def _widen_sqlite(connection: Any, _: Any) -> None:
-    """8 MB of cache instead of 2; pages that are written again and again go into the database every 16 MB, not 4."""
-    for pragma in ("cache_size=-8000", "wal_autocheckpoint=4000"):
-        connection.execute(f"PRAGMA {pragma}").close()
+    """8 MB of cache instead of 2."""
+    connection.execute("PRAGMA cache_size=-8000").close()
 
 
 def _regexp(pattern: str, text: object) -> bool:

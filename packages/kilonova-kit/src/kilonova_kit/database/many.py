@@ -1,7 +1,8 @@
-"""Many rows in one statement: they are handed over as one JSON value, which the database takes apart.
+"""Many rows in one statement.
 
 A statement with a list of rows is run once per row by the drivers: on SQLite each time the thread gives the
-interpreter away and must wait to have it back, on PostgreSQL each row is a message of its own.
+interpreter away and must wait to have it back, on PostgreSQL each row is a message of its own. So rows are handed over
+as one JSON value, which the database takes apart. What SQLite shall insert it gets as values: a third of the time.
 
     _ENTER = InsertMany(claims, "claim_id", "owner")
     _ENTER.put(tx, [{"claim_id": "a", "owner": "b"}])
@@ -20,9 +21,12 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, Text, bindparam, cast, column, func, insert, select, update
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+#: SQLite takes 32,766 values in a statement: up to 127 columns of so many rows.
+_ROWS_AT_ONCE = 256
 Columns = Mapping[str, ColumnElement[Any]]
 Rows = Sequence[Mapping[str, Any]]
 
@@ -32,13 +36,23 @@ class InsertMany:
 
     def __init__(self, table: Table, *names: str) -> None:
         types = {name: table.c[name].type for name in names}
-        self._of_dialect = {
-            dialect: insert(table).from_select(names, select(*columns.values()))
-            for dialect, columns in _taken_apart(types).items()
-        }
+        self._on_postgresql = insert(table).from_select(names, select(*_taken_apart(types)["postgresql"].values()))
+        one = str(insert(table).values(dict.fromkeys(names)).compile(dialect=sqlite.dialect()))
+        self._names = [column.name for column in table.columns if column.name in types]  # in the statement's order
+        #: All before the values of a row, and those.
+        self._head, _, self._row = one.rpartition(" VALUES ")
 
     def put(self, tx: Connection, rows: Rows) -> None:
-        _run(tx, self._of_dialect, rows)
+        if tx.dialect.name != "sqlite":
+            _run(tx, {tx.dialect.name: self._on_postgresql}, rows)
+            return
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = rows[start : start + _ROWS_AT_ONCE]
+            values = tuple([row[name] for row in some for name in self._names])
+            tx.exec_driver_sql(self._text(len(some)), values)
+
+    def _text(self, rows: int) -> str:
+        return f"{self._head} VALUES {', '.join([self._row] * rows)}"
 
 
 class UpdateMany:

@@ -24,28 +24,39 @@ _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
 
 
-async def read_json(request: falcon.asgi.Request, limit: int, content_types: Iterable[str]) -> Any:
-    """Read a JSON body of at most ``limit`` bytes, None when there is none.
+async def read_json(request: falcon.asgi.Request, limit: int, content_types: Iterable[str], kind: Any = None) -> Any:
+    """Read a JSON body of at most ``limit`` bytes, None when there is none; as this type, if one is given.
 
-    Raises TooLarge, UnsupportedMedia, BadRequest.
+    Raises TooLarge, UnsupportedMedia, BadRequest that names the field.
     """
     raw = await read_bytes(request, limit)
     if not raw.strip():
         return None
-    kind = (request.content_type or "application/json").split(";")[0].strip().lower()
-    if kind not in content_types:
-        raise UnsupportedMedia(f"Unsupported Content-Type {kind}: send {' or '.join(content_types)}")
+    given = (request.content_type or "application/json").split(";")[0].strip().lower()
+    if given not in content_types:
+        raise UnsupportedMedia(f"Unsupported Content-Type {given}: send {' or '.join(content_types)}")
     try:
-        return msgspec.json.decode(raw)
+        return _decoder(kind).decode(raw)
+    except msgspec.ValidationError as error:
+        raise BadRequest(explain(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The request body is not valid JSON: {error}") from None
     except RecursionError:
         raise BadRequest("The request body is not valid: it is nested too deeply") from None
 
 
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(Any if kind is None else kind, strict=False)
+
+
 async def read_bytes(request: falcon.asgi.Request, limit: int) -> bytes:
-    if (request.content_length or 0) > limit:
-        raise _too_large(limit)
+    length = request.content_length
+    if length is not None:
+        if length > limit:
+            raise _too_large(limit)
+        whole: bytes = await request.stream.readall()  # never more than it said
+        return whole
     parts, size = [], 0
     async for part in request.stream:
         size += len(part)

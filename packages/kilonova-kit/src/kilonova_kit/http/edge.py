@@ -19,8 +19,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import falcon
@@ -39,18 +38,30 @@ from kilonova_kit.http import bodies, microversions, versioned
 from kilonova_kit.http.access_rules import allowed
 from kilonova_kit.http.client import INTERNAL
 from kilonova_kit.http.identity import ANONYMOUS, Authenticator, Identity
-from kilonova_kit.http.operations import Answer, Call, Operation, Service
+from kilonova_kit.http.operations import Answer, Call, NoQuery, Operation, Service
 from kilonova_kit.http.policy import PolicyBook
 from kilonova_kit.ids import new_request_id
 from kilonova_kit.logs import bind
 from kilonova_kit.metrics import counter, histogram
 
+if TYPE_CHECKING:
+    from prometheus_client import Counter as PrometheusCounter
+    from prometheus_client import Histogram as PrometheusHistogram
+
 log = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"req-[0-9a-fA-F-]{36}")
+_NO_QUERY = NoQuery()
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _requests = counter("kilonova_http_requests", "Requests answered", ("service", "operation", "status"))
 _seconds = histogram("kilonova_http_request_seconds", "Time to answer", ("service", "operation"))
+
+
+class _Counted(NamedTuple):
+    """The metrics of one operation and status."""
+
+    answers: PrometheusCounter
+    seconds: PrometheusHistogram
 
 
 class Edge:
@@ -68,6 +79,8 @@ class Edge:
         self._public_url = public_url.rstrip("/")
         self._changes = sorted(service.changes, key=lambda change: change.version)
         self._headers_of: dict[versioned.Version, dict[str, str]] = {}
+        self._counted: dict[tuple[str, int], _Counted] = {}
+        self._plain_first = {operation.name for operation in service.operations if self._needs_plain(operation)}
         self.asgi = self._make_asgi()
 
     def _make_asgi(self) -> falcon.asgi.App[Any, Any]:
@@ -149,13 +162,23 @@ class Edge:
         response.set_header("X-OpenStack-Request-ID", request_id)
         if self.service.name == "compute":
             response.set_header("X-Compute-Request-ID", request_id)
-        operation, status = request.context.operation, str(response.status_code)
-        _requests.labels(self.service.name, operation, status).inc()
-        _seconds.labels(self.service.name, operation).observe(seconds)
+        status = response.status_code
+        counted = self._count(request.context.operation, status)
+        counted.answers.inc()
+        counted.seconds.observe(seconds)
         # What one service asks another in this process is of interest only to those who look for it.
-        level = logging.DEBUG if request.scope.get(INTERNAL) and response.status_code < 500 else logging.INFO
+        level = logging.DEBUG if request.scope.get(INTERNAL) and status < 500 else logging.INFO
         words = "%s %s %s %s %.1f ms"
         log.log(level, words, self.service.name, request.method, request.path, status, seconds * 1000)
+
+    def _count(self, operation: str, status: int) -> _Counted:
+        """The metrics of these answers, looked up once."""
+        found = self._counted.get((operation, status))
+        if found is None:
+            name = self.service.name
+            found = _Counted(_requests.labels(name, operation, str(status)), _seconds.labels(name, operation))
+            self._counted[operation, status] = found
+        return found
 
     async def _serve(
         self,
@@ -250,12 +273,11 @@ class Edge:
         base = self.service.base_path
         below = request.path[len(base) :] if request.path.startswith(base) else request.path
         request.context.path_below_base = below
-        pairs = parse_qsl(request.query_string, keep_blank_values=True)
         read = not operation.reads_itself
         return Call(
             app=self._app,
             body=await self._body(operation, request, version) if read else None,
-            query=bodies.to_query(pairs, operation.query, version, operation.strict_query) if read else None,
+            query=self._query(operation, request, version) if read else None,
             path=path,
             identity=identity,
             version=version,
@@ -265,14 +287,29 @@ class Edge:
             policies=self._policies,
         )
 
+    def _query(self, operation: Operation, request: falcon.asgi.Request, version: versioned.Version) -> Any:
+        if not request.query_string and operation.query is NoQuery:
+            return _NO_QUERY
+        pairs = parse_qsl(request.query_string, keep_blank_values=True)
+        return bodies.to_query(pairs, operation.query, version, operation.strict_query)
+
+    def _needs_plain(self, operation: Operation) -> bool:
+        """Whether its body is looked at as plain data before it is made a type: for marks and changes of shape."""
+        changed = any(change.newer_request and operation.name in change.operations for change in self._changes)
+        return changed or bool(versioned.marks(operation.takes))
+
     async def _body(self, operation: Operation, request: falcon.asgi.Request, version: versioned.Version) -> Any:
         if operation.takes is None or operation.takes is bytes:
             return None
-        plain = await bodies.read_json(request, operation.body_limit, operation.content_types)
+        plain_first = operation.name in self._plain_first
+        kind = None if plain_first else operation.takes
+        plain = await bodies.read_json(request, operation.body_limit, operation.content_types, kind)
         if plain is None:
             if operation.body_optional:
                 return None
             raise BadRequest("The request needs a JSON body.")
+        if not plain_first:
+            return plain
         versioned.refuse_hidden(plain, operation.takes, version)
         for change in self._changes:
             if change.newer_request and version < change.version and operation.name in change.operations:
@@ -288,8 +325,9 @@ class Edge:
         response: falcon.asgi.Response,
     ) -> None:
         whole = answer if isinstance(answer, Answer) else Answer(answer)
-        response.status = str(HTTPStatus(whole.status or operation.status).value)
-        response.set_headers(dict(whole.headers))
+        response.status = str(int(whole.status or operation.status))
+        if whole.headers:
+            response.set_headers(dict(whole.headers))
         if whole.stream is not None:
             response.content_type, response.stream = whole.content_type, whole.stream
         elif whole.raw is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -41,8 +42,16 @@ def text(version: Version) -> str:
 
 def asked_version(spoken: Microversions, header: Callable[[str], str | None]) -> Version:
     """Read the headers. Raises BadRequest or NotAcceptable."""
-    wanted = _wanted(spoken, header)
-    if wanted is None:
+    given = header("OpenStack-API-Version")
+    legacy = header(spoken.legacy_header) if spoken.legacy_header else None
+    return _version_of(spoken, given or "", legacy or "") if given or legacy else spoken.minimum
+
+
+@lru_cache(maxsize=1024)
+def _version_of(spoken: Microversions, given: str, legacy: str) -> Version:
+    """Clients say the same again and again. What raises is not kept."""
+    wanted = _wanted(spoken, given) or legacy.strip().lower()
+    if not wanted:
         return spoken.minimum
     if wanted == "latest":
         return spoken.maximum
@@ -56,13 +65,13 @@ def asked_version(spoken: Microversions, header: Callable[[str], str | None]) ->
     return version
 
 
-def _wanted(spoken: Microversions, header: Callable[[str], str | None]) -> str | None:
-    for part in (header("OpenStack-API-Version") or "").split(","):
+def _wanted(spoken: Microversions, given: str) -> str:
+    """What the header asks of this service; empty when it speaks of others only."""
+    for part in given.split(","):
         words = part.split()
         if len(words) == 2 and words[0].lower() == spoken.service_type:
             return words[1].lower()
-    legacy = header(spoken.legacy_header) if spoken.legacy_header else None
-    return legacy.strip().lower() if legacy else None
+    return ""
 
 
 def version_headers(spoken: Microversions, version: Version) -> dict[str, str]:

@@ -16,6 +16,7 @@ import uvicorn
 
 from kilonova_kit.errors import TooSlow
 from kilonova_kit.http.client import Asgi
+from kilonova_kit.http.connections import Connection
 from kilonova_kit.http.edge import Edge
 from kilonova_kit.http.slow_clients import Receive, patient
 from kilonova_kit.metrics import render
@@ -97,6 +98,7 @@ def make_server(
         application,
         host=host,
         port=port,
+        http=Connection,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from kilonova_kit.errors import TooSlow
+from kilonova_kit.http.connections import WHOLE
 
 #: How long any next piece of a body, and the whole of a small one, is waited for.
 PATIENCE_SECONDS = 60.0
@@ -22,6 +23,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 def patient(scope: Any, receive: Receive) -> Receive:
     """An ASGI ``receive`` that raises TooSlow when the body of the request does not come."""
+    if scope.get(WHOLE):
+        return receive
     if any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]):
         return _Body(receive).receive
     return receive

@@ -176,7 +176,11 @@ class Ledger:
                 _tell([*asked, *releases, *changes], error)
 
     async def _gather(self) -> None:
-        """Let those who come at the same moment into one round: wait a turn of the loop as long as more of them come."""
+        """Let those who come at the same moment into one round: wait as long as every turn of the loop brings more.
+
+        A round costs little more for many than for one. Without this, the first of many who ask at once has a round of
+        its own, and all others wait for its end.
+        """
         waiting = 0
         while waiting < len(self._asked) < _MOST_IN_ROUND:
             waiting = len(self._asked)

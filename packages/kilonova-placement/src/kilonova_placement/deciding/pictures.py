@@ -59,8 +59,8 @@ class Picture:
         top = self._best.max()
         if top == -np.inf:
             return None
-        block = _any(np.flatnonzero(self._best >= top - _TIE), random)
-        return block * _BLOCK + _any(np.flatnonzero(self._blocks[block] >= top - _TIE), random)
+        block = _any((self._best >= top - _TIE).nonzero()[0], random)
+        return block * _BLOCK + _any((self._blocks[block] >= top - _TIE).nonzero()[0], random)
 
     def lower(self, row: int, by: float) -> None:
         """Count on something being taken of this row: it is looked at again before the next decision."""

@@ -39,13 +39,18 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def consumer(self) -> str:
         """The id without its kind: the consumer of the Placement API."""
-        return self.name.partition(":")[2]
+        return consumer_of(self.name)
 
     @property
     def consumer_type(self) -> str | None:
         """What the Placement API calls owners of this kind; None ("unknown") for its own nameless ones."""
         kind = self.name.partition(":")[0]
         return _CONSUMER_TYPES.get(kind, kind.upper())
+
+
+def consumer_of(owner: str) -> str:
+    """The id in an owner's name."""
+    return owner.partition(":")[2]
 
 
 #: Owners made by ``PUT /allocations``: their type is what the client said, if it said one.

@@ -193,8 +193,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 def contradiction(request: Request) -> str:
     """Why the request makes no sense, in words that name the field; empty when it does."""
-    both = {*request.all_required_traits()} & {*request.all_forbidden_traits()}
-    if both:
+    forbidden = request.all_forbidden_traits()
+    if forbidden and (both := {*request.all_required_traits()} & {*forbidden}):
         return f"request: required and forbidden at the same time: {', '.join(sorted(both))}"
     names = [bundle.name for bundle in request.bundles]
     if len(set(names)) < len(names):

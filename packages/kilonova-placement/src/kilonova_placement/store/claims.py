@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, exists, func, or_, select, update
 
-from kilonova_placement.model.claims import Claim, ClaimedAmounts, ClaimState, Owner
+from kilonova_placement.model.claims import Claim, ClaimedAmounts, ClaimState, Owner, consumer_of
 from kilonova_placement.store.tables import claim_amounts, claims
 
 #: Ids in one statement: SQLite takes 32,766 values, and a plan for more helps nobody.
@@ -43,10 +43,15 @@ def live_claims(
     """Held and bound claims in the order of their ids, all or of one owner (or the owner's bare id)."""
     query = select(claims).where(claims.c.state != ClaimState.RELEASED, claims.c.claim_id > after)
     if owner:
-        query = query.where(claims.c.owner == owner)
+        query = query.where(owned_by(owner))
     if consumer:
         query = query.where(claims.c.consumer == consumer)
     return _with_amounts(tx, tx.execute(query.order_by(claims.c.claim_id).limit(limit)).all())
+
+
+def owned_by(owner: str) -> ColumnElement[bool]:
+    """Claims of this owner: there is an index of consumers only."""
+    return and_(claims.c.consumer == consumer_of(owner), claims.c.owner == owner)
 
 
 def lock_claims(tx: Connection, claim_ids: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, select
 
 from kilonova_placement.model.claims import ClaimState, Move
-from kilonova_placement.store.claims import find_claims
+from kilonova_placement.store.claims import find_claims, owned_by
 from kilonova_placement.store.tables import claims
 
 
@@ -26,5 +26,5 @@ def open_moves(tx: Connection, *, owner: str = "", after: str = "", limit: int |
     query = query.where(claims.c.state != ClaimState.RELEASED, old.c.state != ClaimState.RELEASED)
     query = query.where(claims.c.claim_id > after)
     if owner:
-        query = query.where(claims.c.owner == owner)
+        query = query.where(owned_by(owner))
     return find_moves(tx, tx.scalars(query.order_by(claims.c.claim_id).limit(limit)).all())

@@ -43,7 +43,7 @@ claims = Table(
     "claims",
     metadata,
     Column("claim_id", String(64), primary_key=True),
-    Column("owner", String(255), nullable=False, index=True),
+    Column("owner", String(255), nullable=False),  # found by its consumer, which is a part of it
     Column("consumer", String(255), nullable=False, index=True),
     Column("project_id", String(255), nullable=False),
     Column("user_id", String(255), nullable=False),
@@ -59,13 +59,16 @@ claims = Table(
     Column("group_id", String(255)),
     Column("leaves", String(64)),
     Index("ix_claims_project", "project_id", "user_id"),
-    Index("ix_claims_expires", "expires_at"),
-    Index("ix_claims_released", "released_at"),
 )
 # Few claims have these, so their indexes hold only those that do.
-for _column in (claims.c.group_id, claims.c.leaves):
+for _name, _column in {
+    "expires": claims.c.expires_at,
+    "released": claims.c.released_at,
+    "group_id": claims.c.group_id,
+    "leaves": claims.c.leaves,
+}.items():
     _has_one = _column.isnot(None)
-    Index(f"ix_claims_{_column.name}", _column, postgresql_where=_has_one, sqlite_where=_has_one)
+    Index(f"ix_claims_{_name}", _column, postgresql_where=_has_one, sqlite_where=_has_one)
 
 claim_groups = Table(
     "claim_groups",
