@@ -70,3 +70,37 @@ async def test_a_service_that_is_away_is_asked_again_by_the_next():
     service.status = 200
     assert (await check.identify("t")).user_id == "u"
     assert service.asked == 2
+
+
+async def test_a_token_in_use_is_asked_about_again_before_its_answer_is_old_and_nobody_waits():
+    service, clock = Identity(), Clock()
+    check = TokenCheck(ServiceClient(service, None), clock, remember_seconds=5.0)
+    service.gate.set()
+    await check.identify("t")
+    service.gate.clear()
+    service.begun.clear()
+    clock.now += 3.0
+    assert (await check.identify("t")).user_id == "u"
+    await service.begun.wait()
+    assert service.asked == 2
+    service.status = 404
+    service.gate.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert await check.identify("t") is None  # the new answer counts as soon as it is there
+    assert service.asked == 2
+
+
+async def test_an_early_question_that_fails_leaves_the_answer_that_still_holds():
+    service, clock = Identity(), Clock()
+    check = TokenCheck(ServiceClient(service, None), clock, remember_seconds=5.0)
+    service.gate.set()
+    await check.identify("t")
+    service.status = 503
+    clock.now += 3.0
+    for _ in range(3):
+        assert (await check.identify("t")).user_id == "u"
+        await asyncio.sleep(0)
+    clock.now += 2.0
+    service.status = 200
+    assert (await check.identify("t")).user_id == "u"

@@ -66,7 +66,7 @@ async def test_guests_are_limited_and_counted_whoever_claims_and_releases(databa
         await two.client.release("claim-a")
         assert await _claim(one, make, "d") == "h1"
         for service in (one, two):
-            service.app.ledger.follow()
+            await service.app.ledger.follow()
             assert (await service.app.prove()).wrong == ()
         assert (await one.app.prove()).behind == 0
         assert one.app.ledger.index.attributes.guests[0] == 2

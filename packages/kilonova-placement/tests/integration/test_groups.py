@@ -133,7 +133,7 @@ async def test_two_racing_processes_hold_the_policy(server, make, policy, most):
     async with make.running(url, seed=1) as one, make.running(url, seed=2) as two:
         for number in range(4):
             await one.client.put_provider(make.provider_id(number), make.report(f"h{number}", vcpu=60, ram=99999))
-        two.app.ledger.follow()
+        await two.app.ledger.follow()
 
         async def ask(placement, name, group):
             try:
@@ -164,7 +164,7 @@ async def test_what_leaves_a_group_in_one_process_makes_room_in_the_other(server
     url = server.new_database()
     async with make.running(url, seed=1) as one, make.running(url, seed=2) as two:
         await one.client.put_provider(make.provider_id(1), make.report("h1"))
-        two.app.ledger.follow()
+        await two.app.ledger.follow()
         await _claim(one, make, wish(make), "a")
         with pytest.raises(Refused):
             await _claim(two, make, wish(make), "b")

@@ -46,7 +46,7 @@ async def test_a_provider_that_is_made_again_is_not_taken_for_the_old_one(databa
     """The other process has missed both: its picture shows the old one, and no generation of it ever comes back."""
     async with make.running(database) as one, make.running(database) as two:
         first = await one.client.put_provider(make.provider_id(1), make.report("h1", vcpu=8))
-        two.app.ledger.follow()
+        await two.app.ledger.follow()
         await _until(lambda: two.app.ledger.index.hosts == 1)
         await one.client.delete_provider(make.provider_id(1))
         again = await one.client.put_provider(make.provider_id(1), make.report("h1", vcpu=1))

@@ -86,7 +86,7 @@ async def test_claims_and_releases_race_and_the_sums_stay_true(postgresql, make)
         await asyncio.gather(*(churn(app, f"{lane}-{id(app)}-") for app in (one, two) for lane in range(3)))
         assert [claim async for claim in one.client.claims()] == []
         for app in (one.app, two.app):
-            app.ledger.follow()
+            await app.ledger.follow()
             assert (await app.prove()).wrong == ()
             assert (await app.prove()).behind == 0
         for use in await one.client.providers():
@@ -142,7 +142,7 @@ async def test_allocations_and_claims_of_two_processes_never_exceed_what_there_i
     async with make.running(postgresql, seed=1) as one, make.running(postgresql, seed=2) as two:
         for number in range(4):
             await one.client.put_provider(make.provider_id(number), make.report(f"h{number}", vcpu=5))
-        two.app.ledger.follow()
+        await two.app.ledger.follow()
 
         async def allocate(number):
             body = {
@@ -167,6 +167,6 @@ async def test_allocations_and_claims_of_two_processes_never_exceed_what_there_i
         assert taken == sum(used)
         assert max(used) <= 5
         for service in (one, two):
-            service.app.ledger.follow()
+            await service.app.ledger.follow()
             await service.app.prove()
             assert (await service.app.prove()).wrong == ()

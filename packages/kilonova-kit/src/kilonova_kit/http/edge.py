@@ -64,6 +64,13 @@ class _Counted(NamedTuple):
     seconds: PrometheusHistogram
 
 
+class _Way(NamedTuple):
+    """How an answer of one operation and type becomes what a version knows; found out once."""
+
+    hides: bool
+    changes: tuple[Callable[[Any, versioned.Version], None], ...]
+
+
 class Edge:
     """One service on the wire: ``asgi`` is its application, to be served below ``service.prefix``."""
 
@@ -79,6 +86,7 @@ class Edge:
         self._public_url = public_url.rstrip("/")
         self._changes = sorted(service.changes, key=lambda change: change.version)
         self._headers_of: dict[versioned.Version, dict[str, str]] = {}
+        self._ways: dict[tuple[str, type, versioned.Version], _Way] = {}
         self._counted: dict[tuple[str, int], _Counted] = {}
         self._plain_first = {operation.name for operation in service.operations if self._needs_plain(operation)}
         self.asgi = self._make_asgi()
@@ -168,8 +176,9 @@ class Edge:
         counted.seconds.observe(seconds)
         # What one service asks another in this process is of interest only to those who look for it.
         level = logging.DEBUG if request.scope.get(INTERNAL) and status < 500 else logging.INFO
-        words = "%s %s %s %s %.1f ms"
-        log.log(level, words, self.service.name, request.method, request.path, status, seconds * 1000)
+        if log.isEnabledFor(level):
+            words = "%s %s %s %s %.1f ms"
+            log.log(level, words, self.service.name, request.method, request.path, status, seconds * 1000)
 
     def _count(self, operation: str, status: int) -> _Counted:
         """The metrics of these answers, looked up once."""
@@ -192,11 +201,11 @@ class Edge:
         operation = self._operation(operations, request, version)
         request.context.operation = operation.name
         identity = await self._identity(operation, request)
-        with bind(project_id=identity.project_id or ""):
-            self._policies.enforce(operation.policy, identity)
-            call = await self._call(operation, request, path, identity, version, request_id)
-            answer = await operation.handler(call)
-            self._send(operation, answer, version, request, response)
+        bind(project_id=identity.project_id or "").keep()
+        self._policies.enforce(operation.policy, identity)
+        call = await self._call(operation, request, path, identity, version, request_id)
+        answer = await operation.handler(call)
+        self._send(operation, answer, version, response)
 
     def _version(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> versioned.Version:
         spoken = self.service.microversions
@@ -321,7 +330,6 @@ class Edge:
         operation: Operation,
         answer: Any,
         version: versioned.Version,
-        request: falcon.asgi.Request,
         response: falcon.asgi.Response,
     ) -> None:
         whole = answer if isinstance(answer, Answer) else Answer(answer)
@@ -338,21 +346,26 @@ class Edge:
 
     def _older(self, operation: Operation, body: Any, version: versioned.Version) -> Any:
         """The newest shape, walked down to what a client of the asked version knows."""
-        changes = [
-            change
-            for change in reversed(self._changes)
-            if change.older_answer and version < change.version and operation.name in change.operations
-        ]
-        hides = isinstance(body, msgspec.Struct) and versioned.anything_hidden(type(body), version)
-        if not changes and not hides:
+        kind = type(body)
+        way = self._ways.get((operation.name, kind, version))
+        if way is None:
+            way = self._ways[operation.name, kind, version] = self._way_down(operation, kind, version)
+        if not way.hides and not way.changes:
             return body
         plain = msgspec.to_builtins(body)
-        if hides:
-            versioned.hide(plain, type(body), version)
-        for change in changes:
-            if change.older_answer:
-                change.older_answer(plain, version)
+        if way.hides:
+            versioned.hide(plain, kind, version)
+        for change in way.changes:
+            change(plain, version)
         return plain
+
+    def _way_down(self, operation: Operation, kind: type, version: versioned.Version) -> _Way:
+        changes = tuple(
+            change.older_answer
+            for change in reversed(self._changes)
+            if change.older_answer and version < change.version and operation.name in change.operations
+        )
+        return _Way(issubclass(kind, msgspec.Struct) and versioned.anything_hidden(kind, version), changes)
 
     def _fault(self, error: KilonovaError, request: Any, response: falcon.asgi.Response, request_id: str) -> None:
         if self.service.versioned_faults:

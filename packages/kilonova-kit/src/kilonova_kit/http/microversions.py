@@ -19,7 +19,7 @@ _VERSION = re.compile(r"([1-9]\d*)\.([1-9]\d*|0)")
 _ANY_NUMBERS = re.compile(r"(\d+)\.(\d+)")
 
 
-class Microversions(msgspec.Struct, frozen=True, kw_only=True):
+class Microversions(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The versions a service speaks. ``service_type`` stands in the header: ``compute 2.90``."""
 
     service_type: str

@@ -24,8 +24,7 @@ class NoQuery(msgspec.Struct, frozen=True):
     """No query parameter is known; others are ignored or refused as the operation says."""
 
 
-@dataclass(slots=True, frozen=True)
-class Call(Generic[AppT, BodyT, QueryT]):
+class Call(msgspec.Struct, Generic[AppT, BodyT, QueryT], frozen=True, eq=False, kw_only=True):
     """One request, decoded. ``body`` is None for an operation that takes none; ``path`` holds the URL's variables.
 
     ``base_url`` is the service's own URL as the client sees it, version prefix included, without a slash at the end.

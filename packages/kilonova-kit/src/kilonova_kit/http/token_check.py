@@ -2,7 +2,8 @@
 
 This is what keystonemiddleware does, against the same public call (``GET /v3/auth/tokens``), so a real Keystone serves
 as well. A revoked token is refused after at most ``remember_seconds``. Many requests with one token ask once: what is
-being asked already is waited for.
+being asked already is waited for. A token in use is asked about again at half that time, while the answer that is
+remembered still holds, so that nobody waits for it.
 """
 
 from __future__ import annotations
@@ -32,11 +33,17 @@ class TokenCheck:
         key, now = hashlib.sha256(token.encode()).digest(), self._clock()
         until, identity = self._seen.get(key, (0.0, None))
         if now >= until:
-            asking = self._asking.get(key)
-            if asking is None:
-                asking = self._asking[key] = asyncio.create_task(self._look(key, token))
-            identity = await asyncio.shield(asking)  # whoever gives up leaves the answer to the others
+            identity = await asyncio.shield(self._being_asked(key, token))  # who gives up leaves the answer to others
+        elif now >= until - self._remember / 2 and identity is not None:
+            self._being_asked(key, token)
         return identity if identity is not None and identity.expires_at > now else None
+
+    def _being_asked(self, key: bytes, token: str) -> asyncio.Task[Identity | None]:
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = self._asking[key] = asyncio.create_task(self._look(key, token))
+            asking.add_done_callback(_seen_to)
+        return asking
 
     async def _look(self, key: bytes, token: str) -> Identity | None:
         """Ask, and remember the answer from the moment of the question."""
@@ -59,6 +66,12 @@ class TokenCheck:
         if not reply.ok:
             raise Unavailable(f"the identity service answered {reply.status}: {reply.message()}")
         return identity_of(reply.json()["token"], token)
+
+
+def _seen_to(asking: asyncio.Task[Identity | None]) -> None:
+    """Nobody may have waited: a failure is met again, and told, when the remembered answer holds no more."""
+    if not asking.cancelled():
+        asking.exception()
 
 
 def identity_of(token: dict[str, Any], text: str) -> Identity:

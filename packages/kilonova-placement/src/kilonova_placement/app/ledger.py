@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from itertools import islice
@@ -28,7 +29,7 @@ from kilonova_kit.errors import Conflict, Unavailable
 from kilonova_kit.ids import new_uuid
 from kilonova_kit.metrics import counter, histogram
 
-from kilonova_placement.app.feed import FeedPosition
+from kilonova_placement.app.feed import FeedPosition, News
 from kilonova_placement.app.showing import give, show_outcome, take
 from kilonova_placement.app.waiting import Asked, Change, Question, Release, Waiting, answer, by_kind, fail
 from kilonova_placement.deciding.choosing import Chooser, Placement, choose
@@ -50,6 +51,12 @@ _group = histogram("kilonova_placement_round_claims", "Claims decided in one rou
 
 #: Claims decided in one round at most.
 _MOST_IN_ROUND = 256
+#: After a round of so many, the gathering for the next one ends when the loop was idle for so many seconds.
+_MANY, _IDLE = 8, 0.0003
+#: A turn of the loop in which nothing was done takes less than so many seconds.
+_SHORT_TURN = 0.00005
+#: Seconds for which a round is gathered at the most.
+_LONGEST_GATHERING = 0.01
 #: Rounds a claim may lose against other processes before its owner is told to ask again.
 _MOST_ROUNDS = 50
 #: Rows of the change feed read at once.
@@ -70,7 +77,8 @@ class Ledger:
         self._asked: list[Asked] = []
         self._changes: list[Change[Any]] = []
         self._releases: list[Release] = []
-        self._look_again = False
+        self._news = News(set(), set())
+        self._were_many = False
         self._wake = asyncio.Event()
         self._between_rounds = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -133,10 +141,11 @@ class Ledger:
         self.check_running()
         return asyncio.get_running_loop().create_future()
 
-    def follow(self) -> None:
-        """A hint: other processes may have changed something. Read the feed soon."""
-        self._look_again = True
-        self._wake.set()
+    async def follow(self) -> None:
+        """Read what other processes have changed; the next round looks at it. No round waits for this."""
+        await self._hear()
+        if self._news.providers or self._news.groups:
+            self._wake.set()
 
     async def quietly(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run something between two rounds, when the index holds nothing that is not committed."""
@@ -176,23 +185,35 @@ class Ledger:
                 _tell([*asked, *releases, *changes], error)
 
     async def _gather(self) -> None:
-        """Let those who come at the same moment into one round: wait as long as every turn of the loop brings more.
+        """Let those who come at the same moment into one round, which costs little more for many than for one.
 
-        A round costs little more for many than for one. Without this, the first of many who ask at once has a round of
-        its own, and all others wait for its end.
+        More are waited for as long as every turn of the loop brings some. After a round of many, who have their answers
+        now and are likely to ask again, the loop must have been idle for a moment as well (as PostgreSQL's
+        ``commit_delay`` with its ``commit_siblings`` has it). Without this, the first of many who ask at once has a
+        round of its own, and all others wait for its end.
         """
-        waiting = 0
-        while waiting < len(self._asked) < _MOST_IN_ROUND:
-            waiting = len(self._asked)
+        clock = time.perf_counter  # the loop's own counts whole milliseconds
+        enough = _IDLE if self._were_many else 0.0
+        began = turned = clock()
+        waiting, idle = 0, 0.0
+        while len(self._asked) < _MOST_IN_ROUND and turned - began < _LONGEST_GATHERING:
+            if len(self._asked) > waiting:
+                waiting, idle = len(self._asked), 0.0
+            elif idle >= enough:
+                break
             await asyncio.sleep(0)
+            now = clock()
+            idle, turned = (idle + now - turned if now - turned < _SHORT_TURN else 0.0), now
+        self._were_many = len(self._asked) >= _MANY
 
     async def _round(self, asked: list[Asked], releases: list[Release], changes: list[Change[Any]]) -> None:
         await self._run_changes(changes)
         self.index.pass_time(self._clock())
         refused = [waiting for waiting in asked if waiting.refusal]
-        if refused or self._look_again:
-            self._look_again = False
-            await self._settled(asked, self._catch_up)
+        if refused:
+            await self._settled(asked, self._hear)
+        if self._news.providers or self._news.groups:
+            await self._settled(asked, self._look_at_news)
         if refused:
             await self._settled(asked, lambda: self._answer_existing(refused))
         asked = [waiting for waiting in asked if not waiting.future.done()]
@@ -214,12 +235,12 @@ class Ledger:
             return
         writes = [self._database.write(change.transaction) for change in changes]
         results = await asyncio.gather(*writes, return_exceptions=True)
+        self._news.providers.update(provider_id for change in changes for provider_id in change.touched)
+        self._news.groups.update(group_id for change in changes for group_id in change.groups)
         try:
-            await self.reread({provider_id for change in changes for provider_id in change.touched})
-            await self.reread_groups({group_id for change in changes for group_id in change.groups})
+            await self._look_at_news()
         except Unavailable as error:
             log.info("providers could not be read again: %s", error)
-            self._look_again = True
         for change, result in zip(changes, results, strict=True):
             if isinstance(result, BaseException):
                 fail(change.future, result)
@@ -379,16 +400,28 @@ class Ledger:
 
     # --- the index and the database
 
-    async def _catch_up(self) -> None:
-        """Read the change feed to its end, and what changed elsewhere."""
-        read = await self._database.read(
-            lambda tx: change_store.changes_after(tx, self._position.floor, self._writer, _MOST_CHANGES)
-        )
-        news = self._position.news(read.changes, self._clock(), read.up_to)
-        await self.reread(news.providers)
-        await self.reread_groups(news.groups)
-        if len(read.changes) == _MOST_CHANGES:
-            self._look_again = True
+    async def _hear(self) -> None:
+        """Read the change feed to its end."""
+        more = True
+        while more:
+            read = await self._database.read(
+                lambda tx: change_store.changes_after(tx, self._position.floor, self._writer, _MOST_CHANGES)
+            )
+            news = self._position.news(read.changes, self._clock(), read.up_to)
+            self._news.providers.update(news.providers)
+            self._news.groups.update(news.groups)
+            more = len(read.changes) == _MOST_CHANGES and bool(news.providers or news.groups)
+
+    async def _look_at_news(self) -> None:
+        """Read again what has changed elsewhere; when the database is away, it stays news."""
+        news, self._news = self._news, News(set(), set())
+        try:
+            await self.reread(news.providers)
+            await self.reread_groups(news.groups)
+        except Unavailable:
+            self._news.providers.update(news.providers)
+            self._news.groups.update(news.groups)
+            raise
 
     async def reread(self, provider_ids: Iterable[str]) -> None:
         """Show these providers (and their trees) as the database has them now."""

@@ -43,7 +43,7 @@ class PlacementApp:
         settings = self.settings
         self._tasks = [
             asyncio.create_task(_every(settings.reap_every, self.reap), name="placement-reap"),
-            asyncio.create_task(_every(settings.follow_every, self._follow), name="placement-follow"),
+            asyncio.create_task(_every(settings.follow_every, self.ledger.follow), name="placement-follow"),
             asyncio.create_task(_every(settings.prove_every, self.prove), name="placement-prove"),
         ]
 
@@ -65,9 +65,6 @@ class PlacementApp:
 
     async def prove(self) -> Proof:
         return await prove(self.database, self.ledger)
-
-    async def _follow(self) -> None:
-        self.ledger.follow()
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[Any]]) -> None:
