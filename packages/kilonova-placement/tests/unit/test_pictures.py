@@ -176,6 +176,15 @@ def test_only_what_changed_is_looked_at_again(make, monkeypatch):
     assert looked_at == [200] + [1] * 19
 
 
+def test_what_hosts_have_usually_counts_anew_when_it_has_changed(make):
+    index = make.index_of(make.host(1, guests=2, said={"images": ("i",)}), make.host(2), make.host(3))
+    asked, pictures = Request(resources={"VCPU": 1}, image=ImageNeeds(image_id="i")), Pictures(worth_it=0)
+    before = pictures.of(asked, index, OURS).scores[0]
+    for _ in range(10):
+        index.arrive(index.row_of_host("h2"))
+    assert pictures.of(asked, index, OURS).scores[0] == before + 0.5 == Picture(asked, index, OURS).scores[0]
+
+
 def test_the_kinds_asked_for_last_are_kept(make):
     index, pictures = make.index_of(make.host(1)), Pictures(most=2)
     one, two, three = (pictures.of(Request(resources={"VCPU": n}), index, OURS) for n in (1, 2, 3))

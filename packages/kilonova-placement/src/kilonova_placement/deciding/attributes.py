@@ -61,6 +61,9 @@ class HostAttributes:
         self.limits_guests = self.limits_arriving = False
         #: Whether any host has a guest that arrived, or a failure: mostly none has.
         self.has_arrivals = self.has_failures = False
+        #: Whether any host has said which images it has, ever; guests of all hosts.
+        self.has_images = False
+        self.all_guests = 0
         self._arrivals = Arrivals(rows)
         self._failed: dict[int, tuple[float, float]] = {}
 
@@ -80,6 +83,7 @@ class HostAttributes:
         small.limits_guests, small.limits_arriving = self.limits_guests, self.limits_arriving
         small.has_arrivals, small.has_failures = self.has_arrivals, self.has_failures
         small.oldest_version, small.newest_version = self.oldest_version, self.newest_version
+        small.has_images, small.all_guests = self.has_images, self.all_guests
         small.multipliers = {weigher: column[rows] for weigher, column in self.multipliers.items()}
         return small
 
@@ -111,6 +115,7 @@ class HostAttributes:
         self._put_limits(row, said)
         self._put_labels(row, said)
         self.images.put(row, said.images)
+        self.has_images |= bool(said.images)
         for name in {*said.multipliers, *self.multipliers}:
             if name not in self.multipliers:
                 self.multipliers[name] = np.full(len(self.guests), np.nan)
@@ -139,6 +144,7 @@ class HostAttributes:
     def clear(self, row: int) -> None:
         """Forget a host."""
         self.put(row, Attributes())
+        self.all_guests -= int(self.guests[row])
         self.guests[row] = self.arriving[row] = 0
         self._arrivals.clear(row)
 
@@ -148,11 +154,13 @@ class HostAttributes:
         """So many guests are there; those that were not known of a known host have come just now."""
         if guests > self.guests[row] and not is_new:
             self.arrive(row, guests - int(self.guests[row]))
+        self.all_guests += guests - int(self.guests[row])
         self.guests[row] = guests
 
     def arrive(self, row: int, number: int = 1) -> None:
         """So many more claims; fewer when it is negative, for what came just now did not come at all."""
         self.guests[row] += number
+        self.all_guests += number
         self.has_arrivals = True
         self._arrivals.add(row, number)
         self.arriving[row] = max(0, int(self.arriving[row]) + number)
@@ -160,6 +168,7 @@ class HostAttributes:
     def leave(self, row: int) -> None:
         """One claim less."""
         self.guests[row] -= 1
+        self.all_guests -= 1
 
     # --- time
 

@@ -184,8 +184,17 @@ class Index:
         return {name: int(columns.used[row]) for name, columns in self.classes.items() if columns.used[row]}
 
     def scale(self) -> tuple[int, ...]:
-        """What weights are measured by beside their own row: the largest of each class, the versions there are."""
-        return (*(columns.largest_capacity for columns in self.classes.values()), *self.attributes.scale())
+        """What weights are measured by beside their own row: the largest of each class, the versions there are.
+
+        And how many guests a host has usually.
+        """
+        largest = (columns.largest_capacity for columns in self.classes.values())
+        return (*largest, *self.attributes.scale(), self.usual_guests)
+
+    @property
+    def usual_guests(self) -> int:
+        """How many guests a host has on the average, in whole ones; 0 as long as nobody looks at it."""
+        return self.attributes.all_guests // max(1, self.hosts) if self.attributes.has_images else 0
 
     def excerpt(self, roots: Iterable[int]) -> Index:
         """These hosts and their trees alone, with the bounds of all: row 0 there is the first of these hosts."""

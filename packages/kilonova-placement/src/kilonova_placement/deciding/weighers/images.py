@@ -1,7 +1,9 @@
-"""Prefer hosts that have the image at hand, but draw no crowd to the few that have it.
+"""Prefer hosts that have the image at hand, but neither draw a crowd to them nor put a whole class of servers there.
 
-The preference fades with every guest that came to the host within the last minute, and is gone with the fourth: a
-hundred servers of a new image go to where there is room, and the image follows them.
+Two limits, and the preference fades towards both: guests that came to the host within the last minute (gone with the
+fourth: a hundred servers of a new image go to where there is room, and the image follows them), and guests that it has
+beyond what hosts have usually (gone with the fourth: servers that come one by one, too, are not all on the few hosts
+that had the image first).
 """
 
 from __future__ import annotations
@@ -16,17 +18,25 @@ _CROWD = 4
 
 
 def images(wanted: Wanted, index: Index) -> Score | None:
-    image_id = wanted.request.image.image_id
-    if not image_id:
+    image_id, here = wanted.request.image.image_id, index.attributes
+    if not image_id or not here.has_images:
         return None
-    has_it = index.attributes.images.has(image_id, index.rows)
+    has_it = here.images.has(image_id, index.rows)
     if not has_it.any():
         return None
-    fading = np.maximum(0.0, 1.0 - index.attributes.arriving[: index.rows] / _CROWD)
-    return np.multiply(fading, has_it)
+    fading = np.maximum(0.0, 1.0 - here.arriving[: index.rows] / _CROWD)
+    beyond = here.guests[: index.rows] - index.usual_guests
+    return np.multiply(fading, np.clip(1.0 - beyond / _CROWD, 0.0, 1.0)) * has_it
 
 
 def images_after(wanted: Wanted, index: Index, row: int, already: int) -> float:
     image_id, here = wanted.request.image.image_id, index.attributes
-    fades = image_id and here.arriving[row] + already < _CROWD and here.images.row_has(image_id, row)
-    return -1 / _CROWD if fades else 0.0
+    if not image_id or not here.images.row_has(image_id, row):
+        return 0.0
+    arriving, beyond = int(here.arriving[row]) + already, int(here.guests[row]) + already - index.usual_guests
+    return _left(arriving + 1, beyond + 1) - _left(arriving, beyond)
+
+
+def _left(arriving: int, beyond: int) -> float:
+    """The preference for one host."""
+    return max(0.0, 1.0 - arriving / _CROWD) * min(1.0, max(0.0, 1.0 - beyond / _CROWD))
