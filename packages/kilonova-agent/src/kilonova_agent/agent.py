@@ -43,6 +43,7 @@ from kilonova_agent.link import Link
 from kilonova_agent.metadata.service import MetadataService
 from kilonova_agent.metadata_link import MetadataLink
 from kilonova_agent.network.null_network import NullNetwork
+from kilonova_agent.precaching import Precaching
 from kilonova_agent.records import Records
 from kilonova_agent.reporting import Reporting
 from kilonova_agent.resources.resources import Resources
@@ -145,7 +146,9 @@ class Agent:
         await self._start_metadata(host, link)
         self._started.push_async_callback(link.close)
         self._started.push_async_callback(worker.close)
-        await link.connect(worker.take, Asks(host, worker).answer)
+        precaching = Precaching(host.images)
+        self._started.push_async_callback(precaching.close)
+        await link.connect(worker.take, Asks(host, worker, precaching).answer)
         self._started.push_async_callback(reporting.close)
         link.on_reconnect = reporting.tell_guests
         reporting.start()

@@ -1,4 +1,4 @@
-"""Questions to this host, answered at once: console log, diagnostics, ports to wire afresh, are you there."""
+"""Questions to this host, answered at once: console log, diagnostics, ports to wire afresh, images to have, a ping."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import msgspec
 from kilonova_driver.driver import Diagnoses
 from kilonova_driver.errors import GuestNotFound, Unsupported
 from kilonova_kit.logs import bind
-from kilonova_messages.asks import Answer, Ask, ConsoleLogAsk, DiagnosticsAsk, PingAsk, WirePortsAsk
+from kilonova_messages.asks import Answer, Ask, CacheImageAsk, ConsoleLogAsk, DiagnosticsAsk, PingAsk, WirePortsAsk
 from kilonova_messages.steps import StepError
 from kilonova_messages.wishes import GuestWish, PortWiring
 
 from kilonova_agent.errors import as_step_error
+from kilonova_agent.precaching import Precaching
 from kilonova_agent.steps.wiring import wire
 from kilonova_agent.steps.work import Host
 from kilonova_agent.worker import Worker
@@ -26,12 +27,12 @@ _MOST_CONSOLE_BYTES = 512 * 1024
 class Asks:
     """Answers for one host."""
 
-    def __init__(self, host: Host, worker: Worker) -> None:
-        self._host, self._worker = host, worker
+    def __init__(self, host: Host, worker: Worker, precaching: Precaching) -> None:
+        self._host, self._worker, self._precaching = host, worker, precaching
 
     async def answer(self, ask: Ask) -> Answer:
         """Never raises: what goes wrong is in the answer."""
-        server_id = "" if isinstance(ask, PingAsk) else ask.server_id
+        server_id = "" if isinstance(ask, PingAsk | CacheImageAsk) else ask.server_id
         with bind(server_id=server_id):
             try:
                 return await self._answer(ask)
@@ -52,6 +53,8 @@ class Asks:
             case WirePortsAsk():
                 await self._worker.alone(ask.server_id, lambda: self._wire(ask))
                 return Answer()
+            case CacheImageAsk():
+                return Answer(image=self._precaching.ask(ask.source))
             case PingAsk():
                 return Answer()
 

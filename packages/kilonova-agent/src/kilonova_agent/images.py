@@ -2,6 +2,7 @@
 
     DIR/<algorithm>-<digest>.<format>        a verified image, 0444, never changed
     DIR/<algorithm>-<digest>.<format>.part   one that is being fetched; its lock is held by who fetches it
+    DIR/by-id/                               which images these are           (image_names.py)
 
 Invariants:
 - A file has its name only when its size, its digest and its header are right and its bytes are on the disk.
@@ -28,6 +29,7 @@ from kilonova_messages.wishes import ImageSource
 
 from kilonova_agent.errors import DiskFull, ImageRefused, StepFailure, is_disk_full
 from kilonova_agent.image_formats import virtual_size
+from kilonova_agent.image_names import ImageNames
 from kilonova_agent.joining import tls_context
 from kilonova_agent.unbroken import unbroken
 
@@ -65,6 +67,9 @@ class ImageCache:
         self._ca_file = ca_file
         self._client: Any = None
         self._fetches: dict[str, _Fetch] = {}
+        self._names = ImageNames(directory)
+        #: Called when another image is here.
+        self.on_change: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Remove what an earlier agent left half fetched, unless another one is at it."""
@@ -74,6 +79,7 @@ class ImageCache:
             with_lock = _PartFile.try_open(part)
             if with_lock is not None:
                 with_lock.discard()
+        self._names.tidy()
 
     async def close(self) -> None:
         for fetch in tuple(self._fetches.values()):
@@ -90,7 +96,26 @@ class ImageCache:
         path = self._directory / file_name(source)
         if not _is_here(path, source):
             await self._fetched(path, source, tell)
-        return CachedImage(path=path, virtual_size=_checked_size(path, source))
+        found = CachedImage(path=path, virtual_size=_checked_size(path, source))
+        self._note(source, path)
+        return found
+
+    def has(self, source: ImageSource) -> bool:
+        """Whether the image's verified file is here. ImageRefused for one that cannot be."""
+        path = self._directory / file_name(source)
+        if not _is_here(path, source):
+            return False
+        _checked_size(path, source)
+        self._note(source, path)
+        return True
+
+    def held(self) -> tuple[str, ...]:
+        """The ids of the images that are here whole and verified, sorted (a bounded number of them)."""
+        return self._names.known()
+
+    def _note(self, source: ImageSource, path: Path) -> None:
+        if self._names.note(source.image_id, path):
+            self.on_change()
 
     def expected(self, source: ImageSource) -> CachedImage:
         """Where the image would be, for drivers that never look at it."""

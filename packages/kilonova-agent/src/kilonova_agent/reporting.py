@@ -1,4 +1,4 @@
-"""What the host says by itself: that it lives, what it has, which guests it has, and what happens to them.
+"""What the host says by itself: that it lives, what it has, which guests and images, and what happens to guests.
 
 Everything is made when it is sent, so a report that had to wait for the bus is not old when it arrives. What happens
 to a guest while a step works on it is left to the step's own report; only if they disagree is the guest told of.
@@ -16,7 +16,15 @@ import msgspec
 from kilonova_driver.errors import DriverError
 from kilonova_driver.types.guests import GuestEvent
 from kilonova_kit.processes import boot_id
-from kilonova_messages.reports import GuestEventReport, GuestsReport, GuestState, Heartbeat, HostReport, Receipt
+from kilonova_messages.reports import (
+    GuestEventReport,
+    GuestsReport,
+    GuestState,
+    Heartbeat,
+    HostReport,
+    ImagesReport,
+    Receipt,
+)
 
 from kilonova_agent.clocks import ControllerClock
 from kilonova_agent.errors import AgentError
@@ -45,6 +53,8 @@ class Reporting:
         self._heartbeat_seconds, self._guests_seconds = heartbeat_seconds, guests_seconds
         self._boot_id, self._started_at = boot_id(), time.time()
         self._told: HostReport | None = None
+        self._images_sent: tuple[str, ...] | None = None
+        self._images_told: tuple[str, ...] | None = None
         self._refused = ""
         self._noticed: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -56,9 +66,11 @@ class Reporting:
             asyncio.create_task(self._watch_guests()),
         ]
         self._worker.on_idle = self._step_ended
+        self._host.images.on_change = self.tell_images
 
     async def close(self) -> None:
         self._worker.on_idle = lambda _: None
+        self._host.images.on_change = lambda: None
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -91,6 +103,7 @@ class Reporting:
         if receipt.refused or self._refused:
             self._told = None
             self.tell_host()
+            self.tell_images()
         self._refused = receipt.refused
 
     def tell_host(self) -> None:
@@ -105,8 +118,10 @@ class Reporting:
         return self._told
 
     async def _look(self) -> None:
-        """Tell of the guests, and of the host if it has changed."""
+        """Tell of the guests, and of the host and its images if these have changed."""
         self.tell_guests()
+        if self._host.images.held() != self._images_told:
+            self.tell_images()
         self._host.records.forget_old(time.time())
         try:
             now = await host_report(self._host, self._hostname, self._address)
@@ -115,6 +130,19 @@ class Reporting:
             return
         if now != self._told:
             self.tell_host()
+
+    # -- images -------------------------------------------------------------------------------------------------
+
+    def tell_images(self) -> None:
+        self._outbox.put("images", self._make_images, self._images_heard)
+
+    async def _make_images(self) -> ImagesReport:
+        self._images_sent = self._host.images.held()
+        return ImagesReport(images=self._images_sent)
+
+    def _images_heard(self, receipt: Receipt) -> None:
+        """What an older controller could not read is told again, when there may be a newer one."""
+        self._images_told = None if receipt.refused else self._images_sent
 
     # -- guests -------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,10 @@ CELL = "cell1"
 
 
 class Controller:
-    """What an agent sees of the control plane. ``deaf`` makes it lose that many reports of steps."""
+    """What an agent sees of the control plane. ``deaf`` makes it lose that many reports of steps.
+
+    ``unreadable``: kinds of reports that it does not understand, as an older one.
+    """
 
     def __init__(self, directory):
         self.authority = BusAuthority.open(directory / "bus")
@@ -36,6 +39,7 @@ class Controller:
         self.reports = []
         self.metadata = {}
         self.deaf = 0
+        self.unreadable = ()
         self.knows_host = True
         self.status = 200
 
@@ -61,6 +65,8 @@ class Controller:
         self.reports.append((subjects.reporting_host(message.subject), report))
         if type(report).__name__ == "MetadataQuestion":
             return encode(Receipt(metadata=self.metadata.get(report.server_id)))
+        if isinstance(report, self.unreadable):
+            return encode(Receipt(refused="unreadable"))
         return encode(Receipt(refused="" if self.knows_host else "unknown"))
 
     def of(self, kind):

@@ -28,7 +28,8 @@ async def make_cache(controller, tmp_path):
 
 
 def files(tmp_path, directory="images"):
-    return sorted(path.name for path in (tmp_path / directory).iterdir())
+    """Of images, whole and half; their names by id are apart."""
+    return sorted(path.name for path in (tmp_path / directory).iterdir() if path.name != "by-id")
 
 
 async def test_an_image_is_fetched_once_for_all_who_want_it(controller, make_cache, tmp_path):
@@ -43,8 +44,37 @@ async def test_an_image_is_fetched_once_for_all_who_want_it(controller, make_cac
 
 async def test_two_agents_that_share_a_cache_fetch_once(controller, make_cache):
     source = controller.add_image(CONTENT)
-    await asyncio.gather(make_cache().ensure(source), make_cache().ensure(source))
+    one, other = make_cache(), make_cache()
+    await asyncio.gather(one.ensure(source), other.ensure(source))
     assert len(controller.fetches) == 1
+    assert one.held() == other.held() == (source.image_id,)
+
+
+async def test_what_is_here_is_known_by_id_and_told_once(controller, make_cache):
+    cache, source, news = make_cache(), controller.add_image(CONTENT), []
+    cache.on_change = lambda: news.append(cache.held())
+    assert not cache.has(source)
+    for _ in range(3):
+        await cache.ensure(source)
+    same_bytes = msgspec.structs.replace(source, image_id="twin")
+    assert cache.has(same_bytes)
+    assert news == [("image-0",), ("image-0", "twin")]
+    assert len(controller.fetches) == 1
+    assert make_cache().held() == ("image-0", "twin")
+
+
+async def test_an_image_that_is_not_whole_is_not_known(controller, make_cache, eventually):
+    cache, source = make_cache(), controller.add_image(CONTENT)
+    controller.images[source.path] = CONTENT[:-1] + b"!"
+    with pytest.raises(ImageRefused):
+        await cache.ensure(source)
+    assert cache.held() == ()
+    controller.status = 503
+    fetch = asyncio.create_task(cache.ensure(source))
+    await eventually(lambda: len(controller.fetches) >= 2)
+    assert cache.held() == ()
+    fetch.cancel()
+    await asyncio.wait([fetch])
 
 
 async def test_bytes_that_do_not_match_their_digest_are_refused_and_removed(controller, make_cache, tmp_path):

@@ -8,6 +8,9 @@ from kilonova_driver.types.inventory import Capabilities, Inventory
 from kilonova_messages.steps import StepReport
 from kilonova_messages.wishes import GuestMetadata
 
+#: Images that a host names at most, the newest of those that it has.
+MOST_IMAGES = 128
+
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
     """The host lives. ``clock`` is its time, so that a wrong clock is seen; ``working`` names operations in hand."""
@@ -51,13 +54,22 @@ class GuestEventReport(msgspec.Struct, frozen=True, kw_only=True, tag="guest_eve
     at: float
 
 
+class ImagesReport(msgspec.Struct, frozen=True, kw_only=True, tag="images"):
+    """The ids of the images that the host has whole and verified: sent at start, and when the set has changed.
+
+    At most ``MOST_IMAGES``. A host that has never said this may have any.
+    """
+
+    images: tuple[str, ...]
+
+
 class MetadataQuestion(msgspec.Struct, frozen=True, kw_only=True, tag="metadata_question"):
     """What does this guest's metadata say now? Only asked about guests of the asking host."""
 
     server_id: str
 
 
-Report = StepReport | Heartbeat | HostReport | GuestsReport | GuestEventReport | MetadataQuestion
+Report = StepReport | Heartbeat | HostReport | GuestsReport | GuestEventReport | ImagesReport | MetadataQuestion
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
