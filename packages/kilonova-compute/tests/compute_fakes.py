@@ -13,12 +13,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 from kilonova_driver.types.guests import Diagnostics
-from kilonova_kit.errors import NotFound
+from kilonova_kit.errors import NotFound, Unavailable
 from kilonova_kit.http.client import Reply, StreamedReply
 from kilonova_kit.ids import new_uuid
+from kilonova_messages.asks import ImageState
 from kilonova_messages.reports import GuestState
 from kilonova_messages.steps import EnsureGuest, RemoveGuest, StepError, StepReport, StepRequest
-from kilonova_messages.wishes import GuestWish, PortWiring
+from kilonova_messages.wishes import GuestWish, ImageSource, PortWiring
 
 Pulse = Callable[[], Awaitable[None]]
 
@@ -183,6 +184,7 @@ class FakePlacement(FakeService):
         self.claims: dict[str, dict[str, Any]] = {}
         self.requests: list[dict[str, Any]] = []  # as they were claimed
         self.failed: list[str] = []  # ids of hosts of which failed builds were told
+        self.images: dict[str, list[str]] = {}  # by the id of a host: what it was said to have at hand
 
     def live(self) -> list[dict[str, Any]]:
         return [claim for claim in self.claims.values() if claim["state"] != "released"]
@@ -211,11 +213,19 @@ class FakePlacement(FakeService):
             case "PATCH", ["providers", identifier] if body.get("attributes", {}).get("failed_builds"):
                 self.failed.append(identifier)
                 return answer(200, self._provider(identifier.removeprefix("id-"))["provider"])
+            case "PATCH", ["providers", identifier] if "images" in body.get("attributes", {}) and self._is_host(
+                identifier
+            ):
+                self.images[identifier] = body["attributes"]["images"]
+                return answer(200, self._provider(identifier.removeprefix("id-"))["provider"])
             case "DELETE", ["claims", identifier]:
                 if identifier in self.claims:
                     self.claims[identifier]["state"] = "released"
                 return answer(204)
         return answer(404, {"errors": [{"detail": "not found", "code": "placement.undefined_code"}]})
+
+    def _is_host(self, identifier: str) -> bool:
+        return identifier.removeprefix("id-") in self.hosts
 
     def _claim(self, body: Any) -> Reply:
         self.requests.append(body["request"])
@@ -295,6 +305,9 @@ class FakeHosts:
         #: What hosts were told: (server id, ports) outside of steps, and (server id, wish) in them.
         self.wired: list[tuple[str, tuple[PortWiring, ...]]] = []
         self.wished: list[tuple[str, GuestWish]] = []
+        #: Images that hosts were asked to have: (host id, source). What they answer is set per host; else they have it.
+        self.asked_to_cache: list[tuple[str, ImageSource]] = []
+        self.cache_answers: dict[str, ImageState | StepError | None] = {}  # None: the host does not answer
 
     def wishes(self, server_id: str) -> list[GuestWish]:
         return [wish for found, wish in self.wished if found == server_id]
@@ -355,6 +368,13 @@ class FakeHosts:
 
     async def wire_ports(self, cell: str, host_id: str, server_id: str, ports: tuple[PortWiring, ...]) -> None:
         self.wired.append((server_id, ports))
+
+    async def cache_image(self, cell: str, host_id: str, source: ImageSource) -> ImageState | StepError:
+        self.asked_to_cache.append((host_id, source))
+        answered = self.cache_answers.get(host_id, ImageState(cached=True))
+        if answered is None:
+            raise Unavailable("silent")
+        return answered
 
     def states(self, host_id: str) -> tuple[GuestState, ...]:
         return tuple(

@@ -42,6 +42,14 @@ async def test_an_image_is_fetched_once_for_all_who_want_it(controller, make_cac
     assert files(tmp_path) == [f"sha512-{source.digest}.raw"]
 
 
+async def test_an_image_that_is_here_needs_nobody(controller, make_cache):
+    source = controller.add_image(CONTENT)
+    path = (await make_cache().ensure(source)).path
+    controller.status = 503
+    assert (await make_cache().ensure(msgspec.structs.replace(source, ticket="too old"))).path == path
+    assert len(controller.fetches) == 1
+
+
 async def test_two_agents_that_share_a_cache_fetch_once(controller, make_cache):
     source = controller.add_image(CONTENT)
     one, other = make_cache(), make_cache()

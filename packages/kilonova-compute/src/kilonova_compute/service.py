@@ -41,6 +41,7 @@ from kilonova_compute.reconcilers.loops import Loops, Reconciler
 from kilonova_compute.reconcilers.lost_hosts import LostHosts
 from kilonova_compute.reconcilers.old_servers import forget_old_servers
 from kilonova_compute.reconcilers.port_wirings import PortWirings
+from kilonova_compute.reconcilers.precached_images import precache_images
 from kilonova_compute.reconcilers.stray_claims import StrayClaims
 from kilonova_compute.store import actions as action_store
 
@@ -176,6 +177,7 @@ class ComputeApp:
             Reconciler("lost_hosts", 5.0, LostHosts(compute, self._hearing)),
             Reconciler("aggregates", 5.0, partial(refresh_aggregates, compute)),
             Reconciler("advance_actions", 1.0, partial(advance_actions, compute)),
+            Reconciler("precached_images", 5.0, partial(precache_images, compute)),
             Reconciler("stray_claims", 60.0, StrayClaims(compute)),
             Reconciler("old_servers", 3600.0, partial(forget_old_servers, compute)),
             self._wirings,

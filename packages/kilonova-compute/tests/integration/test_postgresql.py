@@ -12,9 +12,12 @@ import pytest
 from kilonova_compute.app import quotas, server_groups
 from kilonova_compute.app.compute import Limits
 from kilonova_compute.model.aggregates import Aggregate
+from kilonova_compute.model.precaches import Precache, failed_once
 from kilonova_compute.model.requests import ServerRequest
 from kilonova_compute.model.server_groups import ServerGroup
+from kilonova_compute.model.servers import ImageSnapshot
 from kilonova_compute.store import aggregates as aggregate_store
+from kilonova_compute.store import precaches as precache_store
 from kilonova_compute.store import requests as request_store
 from kilonova_compute.store import server_groups as group_store
 from kilonova_compute.store.tables import GLOBAL
@@ -96,6 +99,28 @@ async def test_changes_of_aggregates_wait_for_one_another(controllers: list[Data
     assert await race(controllers, add) == _AT_ONCE
     (found,) = await controllers[2].read(aggregate_store.all_aggregates)
     assert len(set(found.hosts)) == _AT_ONCE
+
+
+async def test_controllers_may_ask_for_the_same_image_and_look_at_the_same_hosts(controllers: list[Database]) -> None:
+    made = await controllers[0].write(lambda tx: aggregate_store.add(tx, Aggregate(uuid=new_uuid(), name="ahead")))
+    precache = Precache(aggregate=made.number, image=ImageSnapshot(image_id="i"), asked_at=NOW, until=NOW + 60.0)
+
+    def ask(tx: Connection) -> None:
+        aggregate_store.change(tx, made.number, lambda found: found)
+        precache_store.put(tx, precache, ["h1", "h2"])
+
+    assert await race(controllers, ask) == _AT_ONCE
+    due = await controllers[1].read(lambda tx: precache_store.due(tx, NOW, NOW, 10))
+    assert sorted(found.host for _, found in due.hosts) == ["h1", "h2"]
+
+    def save(tx: Connection) -> None:
+        precache_store.save(tx, [(one, found, failed_once(found, NOW, "why")) for one, found in due.hosts])
+
+    assert await race(controllers, save) == _AT_ONCE
+    ((_, hosts),) = await controllers[2].read(precache_store.listed)
+    assert [(host.host, host.tries, host.reason) for host in hosts] == [("h1", 1, "why"), ("h2", 1, "why")]
+    await controllers[0].write(lambda tx: precache_store.forget(tx, NOW + 61.0))
+    assert await controllers[2].read(precache_store.listed) == []
 
 
 async def test_a_request_is_found_by_the_call_that_made_it(controllers: list[Database]) -> None:

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from kilonova_messages.wishes import GuestMetadata, GuestWish, ImageSource, PortWiring, WishedDisk
 
 from kilonova_compute.actions.guest_layouts import layout_and_devices
+from kilonova_compute.actions.image_sources import FORMATS, image_source
 from kilonova_compute.actions.steps import Context, StepFailed
 from kilonova_compute.external.network import Port
 from kilonova_compute.model.servers import ImageSnapshot, Server
-
-_FORMATS = {"raw": "raw", "qcow2": "qcow2", "ami": "raw", "aki": "raw", "ari": "raw", "iso": "raw"}
 
 
 async def wish_for(context: Context, known_ports: Sequence[Port] | None = None) -> GuestWish:
@@ -54,7 +53,7 @@ def _disks(context: Context) -> tuple[WishedDisk, ...]:
     server = context.server
     flavor = server.flavor
     size = server.root_disk_gib if server.root_disk_gib is not None else flavor.disk
-    source = image_source(context, server.image) if server.image else None
+    source = _source(context, server.image) if server.image else None
     bus = server.image.properties.get("hw_disk_bus", "virtio").lower() if server.image else "virtio"
     disks = [WishedDisk(name="root", size_gib=size, image=source, bus=bus, boot_index=0)]
     if flavor.ephemeral:
@@ -64,21 +63,10 @@ def _disks(context: Context) -> tuple[WishedDisk, ...]:
     return tuple(disks)
 
 
-def image_source(context: Context, image: ImageSnapshot) -> ImageSource:
-    """Where the host gets the image, with a ticket for just this image and host."""
-    if image.disk_format not in _FORMATS:
+def _source(context: Context, image: ImageSnapshot) -> ImageSource:
+    if image.disk_format not in FORMATS:
         raise StepFailed("invalid_spec", f"image {image.image_id} has the format {image.disk_format}: use raw or qcow2")
-    host_id = context.server.host_id or ""
-    return ImageSource(
-        image_id=image.image_id,
-        path=f"/compute/host-images/{image.image_id}",
-        ticket=context.services.image_ticket(image.image_id, host_id),
-        size_bytes=image.size_bytes,
-        digest_algorithm=image.digest_algorithm,
-        digest=image.digest,
-        format=_FORMATS[image.disk_format],
-        virtual_size_bytes=image.virtual_size_bytes,
-    )
+    return image_source(image, context.server.host_id or "", context.services.image_ticket)
 
 
 def metadata_of(server: Server) -> GuestMetadata:

@@ -20,6 +20,7 @@ from kilonova_messages.reports import (
     GuestsReport,
     Heartbeat,
     HostReport,
+    ImagesReport,
     MetadataQuestion,
     Receipt,
 )
@@ -40,6 +41,8 @@ class Listener(Protocol):
     async def guests_reported(self, cell: str, host_id: str, report: GuestsReport) -> Receipt: ...
 
     async def guest_changed(self, cell: str, host_id: str, report: GuestEventReport) -> Receipt: ...
+
+    async def images_reported(self, cell: str, host_id: str, report: ImagesReport) -> Receipt: ...
 
     async def metadata_asked(self, cell: str, host_id: str, question: MetadataQuestion) -> Receipt: ...
 
@@ -84,6 +87,8 @@ class Reports:
                 return await self._listener.guests_reported(cell, host_id, report)
             case GuestEventReport():
                 return await self._listener.guest_changed(cell, host_id, report)
+            case ImagesReport():
+                return await self._listener.images_reported(cell, host_id, report)
             case MetadataQuestion():
                 return await self._listener.metadata_asked(cell, host_id, report)
         return Receipt(refused="unknown")

@@ -6,10 +6,18 @@ from kilonova_driver.types.guests import Diagnostics
 from kilonova_kit.bus import Bus, BusError
 from kilonova_kit.errors import BadRequest, Conflict, NotFound, Unavailable
 from kilonova_messages import subjects
-from kilonova_messages.asks import Answer, Ask, ConsoleLogAsk, DiagnosticsAsk, WirePortsAsk
+from kilonova_messages.asks import (
+    Answer,
+    Ask,
+    CacheImageAsk,
+    ConsoleLogAsk,
+    DiagnosticsAsk,
+    ImageState,
+    WirePortsAsk,
+)
 from kilonova_messages.encoding import decode_answer, encode
 from kilonova_messages.steps import StepError, StepRequest
-from kilonova_messages.wishes import PortWiring
+from kilonova_messages.wishes import ImageSource, PortWiring
 
 _ASK_SECONDS = 10.0
 
@@ -36,13 +44,21 @@ class HostLink:
     async def wire_ports(self, cell: str, host_id: str, server_id: str, ports: tuple[PortWiring, ...]) -> None:
         await self._ask(cell, host_id, WirePortsAsk(server_id=server_id, ports=ports))
 
-    async def _ask(self, cell: str, host_id: str, ask: Ask) -> Answer:
-        """Raises Unavailable when the host does not answer, else what its error says."""
+    async def cache_image(self, cell: str, host_id: str, source: ImageSource) -> ImageState | StepError:
+        """How an image stands that the host is to have. Raises Unavailable when the host does not answer."""
+        answer = await self._answer(cell, host_id, CacheImageAsk(source=source))
+        return answer.error or answer.image or StepError(code="internal", message="the host gave no answer to that")
+
+    async def _answer(self, cell: str, host_id: str, ask: Ask) -> Answer:
+        """Raises Unavailable when the host does not answer."""
         try:
-            data = await self._bus.request(subjects.ask(cell, host_id), encode(ask), _ASK_SECONDS)
+            return decode_answer(await self._bus.request(subjects.ask(cell, host_id), encode(ask), _ASK_SECONDS))
         except BusError as error:
             raise Unavailable("the host of this server does not answer now; try again") from error
-        answer = decode_answer(data)
+
+    async def _ask(self, cell: str, host_id: str, ask: Ask) -> Answer:
+        """Raises Unavailable when the host does not answer, else what its error says."""
+        answer = await self._answer(cell, host_id, ask)
         if answer.error is not None:
             raise _as_error(answer.error)
         return answer

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from kilonova_kit.clock import iso_micros
-from kilonova_kit.errors import BadRequest, NotImplementedHere
+from kilonova_kit.errors import BadRequest
 from kilonova_kit.http.bodies import convert
 from kilonova_kit.http.operations import Answer, Call, NoQuery
 from msgspec import UNSET
@@ -25,6 +25,7 @@ from kilonova_compute.api.types.hosts import (
 )
 from kilonova_compute.api.types.values import check_uuid, invalid
 from kilonova_compute.app import aggregates as app
+from kilonova_compute.app import precaches
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.aggregates import ZONE, Aggregate
 
@@ -95,12 +96,12 @@ async def _set_metadata(call: AnyCall, given: object) -> Aggregate:
 
 
 async def images(call: Call[Compute, CacheImages, NoQuery]) -> Answer:
-    """Refused, as what was asked for would not be done; what makes no sense is told first."""
+    """Written down; the hosts are brought to it afterwards."""
     ids = [check_uuid("id", image.id) for image in call.body.cache]
     if len(set(ids)) < len(ids):
         raise invalid("cache", ids, "it has non-unique elements")
-    await app.find(call.app, _number(call))
-    raise NotImplementedHere("Images cannot be cached on hosts ahead of time in this cloud.")
+    await precaches.ask_for(call.app, call.identity, _number(call), ids)
+    return Answer()
 
 
 def _view(aggregate: Aggregate) -> AggregateView:

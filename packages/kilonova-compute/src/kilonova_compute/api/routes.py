@@ -7,7 +7,7 @@ import re
 from kilonova_kit.http.faults import compute_faults
 from kilonova_kit.http.operations import Service
 
-from kilonova_compute.api import catalog_routes, for_hosts, requests, server_routes
+from kilonova_compute.api import catalog_routes, for_hosts, precaches, requests, server_routes
 from kilonova_compute.api.changes import CHANGES
 from kilonova_compute.api.proxies import routes as proxy_routes
 from kilonova_compute.api.versions import MICROVERSIONS
@@ -30,6 +30,7 @@ SERVICE = Service(
         *catalog_routes.OPERATIONS,
         *for_hosts.OPERATIONS,
         *requests.OPERATIONS,
+        *precaches.OPERATIONS,
         *proxy_routes.OPERATIONS,
     ),
     faults=compute_faults,

@@ -19,6 +19,7 @@ from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.aggregate_rules import view_of
 from kilonova_compute.model.aggregates import USUAL_ZONE, ZONE, Aggregate
 from kilonova_compute.store import aggregates as store
+from kilonova_compute.store import precaches
 
 
 async def listed(compute: Compute) -> list[Aggregate]:
@@ -50,6 +51,7 @@ async def delete(compute: Compute, number: int) -> None:
         if _known(store.find(tx, number), number).hosts:
             raise BadRequest(f"Cannot delete aggregate {number}. Reason: Host aggregate is not empty.")
         store.remove(tx, number)
+        precaches.remove(tx, number)
 
     await compute.cells.database.write(write)
 

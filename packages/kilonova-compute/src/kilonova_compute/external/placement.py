@@ -135,6 +135,14 @@ class PlacementService:
         with contextlib.suppress(NotFound):
             await self._client.change_provider(host_id, ProviderChange(attributes=Said(failed_builds=1)))
 
+    async def set_images(self, host_id: str, image_ids: tuple[str, ...]) -> bool:
+        """Say which images a host has at hand; whether placement knows the host."""
+        try:
+            await self._client.change_provider(host_id, ProviderChange(attributes=Said(images=image_ids)))
+        except NotFound:
+            return False
+        return True
+
     async def set_place(self, host: Host, rules: HostRules) -> None:
         """Say where a host is: its zone, the aggregates it belongs to, and what they mean for it.
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 #: A host that has been silent for longer than this many seconds is down.
 DOWN_AFTER_SECONDS = 45.0
+#: A host that boasts of more images than this must not fill placement's index.
+MOST_IMAGES = 128
+_IMAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,3 +49,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
         places = (self.inventory, *self.inventory.get("parts", ()))
         pools = (pool for place in places for pool in place.get("pools", ()))
         return sum(pool["total"] for pool in pools if pool["resource_class"] == resource_class)
+
+
+def believable_images(reported: Sequence[str]) -> tuple[str, ...]:
+    """The ids of images that a host may say it has: those that can be some, and so many."""
+    return tuple(sorted({image_id for image_id in reported if _IMAGE_ID.fullmatch(image_id)})[:MOST_IMAGES])

@@ -21,6 +21,7 @@ from kilonova_messages.reports import (
     GuestState,
     Heartbeat,
     HostReport,
+    ImagesReport,
     MetadataQuestion,
     Receipt,
 )
@@ -31,7 +32,7 @@ from kilonova_compute.actions.sweep_guest import sweep_guest
 from kilonova_compute.app import servers as app
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.cells.cells import Cell
-from kilonova_compute.model.hosts import Host
+from kilonova_compute.model.hosts import Host, believable_images
 from kilonova_compute.model.servers import POWER_OF_GUEST, Fault, Server, VmState
 from kilonova_compute.store import actions as action_store
 from kilonova_compute.store import hosts as host_store
@@ -98,6 +99,15 @@ class HostReports:
             return Receipt(refused="unknown")
         rules = self._compute.aggregates.rules_of(known.name)
         await self._compute.placement.report_host(known, report.inventory, rules)
+        return Receipt()
+
+    async def images_reported(self, cell: str, host_id: str, report: ImagesReport) -> Receipt:
+        """Placement keeps it. While it does not know the host yet there is no receipt: the host says it again."""
+        known = await self._compute.cells.get(cell).database.read(lambda tx: host_store.find(tx, host_id))
+        if known is None:
+            return Receipt(refused="unknown")
+        if not await self._compute.placement.set_images(host_id, believable_images(report.images)):
+            raise Unavailable(f"placement does not know host {known.name} yet")
         return Receipt()
 
     async def _change_host(self, cell: str, host_id: str, how: Callable[[Host], Host]) -> Host | None:

@@ -142,6 +142,29 @@ aggregates = Table(
     Column("record", Text, nullable=False),
 )
 
+#: By the numbers of aggregates; the hosts are those that the aggregate had when it was asked for.
+precaches = Table(
+    "precaches",
+    GLOBAL,
+    Column("aggregate", BigInteger, primary_key=True),
+    Column("image_id", String(64), primary_key=True),
+    Column("until", Float, nullable=False),
+    Column("record", Text, nullable=False),
+)
+
+precache_hosts = Table(
+    "precache_hosts",
+    GLOBAL,
+    Column("aggregate", BigInteger, primary_key=True),
+    Column("image_id", String(64), primary_key=True),
+    Column("host", String(255), primary_key=True),
+    Column("stage", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_precache_hosts_due", "stage", "due_at"),
+)
+
 server_groups = Table(
     "server_groups",
     GLOBAL,

@@ -34,6 +34,16 @@ def list_hosts(folder: CloudFolder) -> None:
         click.echo(f"{service['host']}\t{service['zone']}\t{service['state']}\t{service['status']}")
 
 
+@command.command("images")
+@data_option
+def images(folder: CloudFolder) -> None:
+    """Say which images the hosts of aggregates are to have at hand, and how far each host is."""
+    for asked in CloudInquiries(folder).get("/compute/native/v1/precaches")["precaches"]:
+        for host in asked["hosts"]:
+            where = f"{asked['image_id']}\taggregate {asked['aggregate_id']}\t{host['host']}"
+            click.echo(f"{where}\t{host['stage']}\t{host['reason']}".rstrip())
+
+
 @command.command("join")
 @click.argument("controller_url", metavar="URL")
 @click.option("--token", prompt=True, hide_input=True, help="The token from `kilonova host token`.")
