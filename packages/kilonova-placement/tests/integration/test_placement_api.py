@@ -67,6 +67,29 @@ async def test_a_provider_is_made_renamed_and_deleted(ask, make):
     assert (await ask("DELETE", path)).status == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "words"),
+    [
+        ("GET", "/resource_classes/CUSTOM_NONE", None, "No such resource class CUSTOM_NONE."),
+        ("GET", "/allocation_candidates?resources=NONSENSE:1", None, "Invalid resource class in resources parameter"),
+        ("POST", "/resource_classes", {"name": "fake_class"}, "JSON does not validate: 'fake_class' does not match"),
+        ("DELETE", "/resource_classes/VCPU", None, "Cannot delete standard resource class VCPU"),
+    ],
+)
+async def test_the_last_line_of_a_detail_is_the_message(ask, method, path, body, words):
+    reply = await ask(method, path, body)
+    general, empty, message = reply.json()["errors"][0]["detail"].split("\n")
+    assert general.endswith(".")
+    assert empty == ""
+    assert words in message
+    assert reply.message() == message.strip()
+
+
+async def test_the_root_is_read_and_nothing_else(ask):
+    reply = await ask("DELETE", "/")
+    assert (reply.status, reply.headers["allow"]) == (405, "GET")
+
+
 async def test_a_tree_moves_and_its_parent_cannot_be_deleted(ask, make, make_provider):
     one, two = await make_provider(1, "one"), await make_provider(2, "two")
     child = await make_provider(3, "child", parent=1, VCPU=4)
@@ -152,6 +175,16 @@ async def test_allocations_are_claims(ask, make, make_provider, placement):
     assert (await ask("DELETE", path)).status == 404
     assert (await ask("GET", f"{rp}/usages")).json()["usages"] == {"VCPU": 0, "DISK_GB": 0}
     assert (await placement.app.prove()).wrong == ()
+
+
+async def test_what_a_consumer_has_is_told_from_the_oldest_provider_on(ask, make, make_provider, placement):
+    await make_provider(2, "older", VCPU=8)
+    placement.clock.now += 1
+    await make_provider(1, "younger", VCPU=8)
+    older, younger = make.provider_id(2), make.provider_id(1)
+    path = f"/allocations/{make.provider_id(9)}"
+    assert (await ask("PUT", path, _allocations({younger: {"VCPU": 1}, older: {"VCPU": 1}}))).status == 204
+    assert list((await ask("GET", path)).json()["allocations"]) == [older, younger]
 
 
 async def test_several_consumers_change_together_or_not_at_all(ask, make, make_provider):

@@ -232,7 +232,8 @@ class Edge:
         if operations is None:
             raise NotFound("The resource could not be found.")
         if not operations:
-            if request.scope["path"].endswith("/"):  # strictly another path: it is taken for this one where it serves
+            if request.scope["path"] != "/" and request.scope["path"].endswith("/"):
+                # strictly another path: it is taken for this one where it serves
                 raise NotFound("The resource could not be found.")
             raise MethodNotAllowed(f"The method {request.method} is not allowed for this resource.")
         for operation in operations:

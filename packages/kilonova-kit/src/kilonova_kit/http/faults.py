@@ -31,6 +31,19 @@ _COMPUTE_NAMES = {
     503: "serviceUnavailable",
 }
 
+#: WebOb's explanations, which stand before the message in the details of a Placement error.
+_MALFORMED = "The server could not comply with the request since it is either malformed or otherwise incorrect."
+_ABOUT_STATUS = {
+    400: _MALFORMED,
+    403: "Access was denied to this resource.",
+    404: "The resource could not be found.",
+    405: _MALFORMED,
+    406: _MALFORMED,
+    409: "There was a conflict when trying to complete your request.",
+    415: _MALFORMED,
+    500: "The server has either erred or is incapable of performing the requested operation.",
+}
+
 
 def title_of(status: int) -> str:
     return HTTPStatus(status).phrase
@@ -72,13 +85,19 @@ def network_faults(error: KilonovaError, request_id: str) -> tuple[int, Any]:
 
 
 def placement_faults(error: KilonovaError, request_id: str) -> tuple[int, Any]:
-    """The errors guideline's list, as placement answers."""
+    """The errors guideline's list, as placement answers.
+
+    ``detail`` is WebOb's text form, a sentence about the status and then the message: clients show what stands in the
+    last line, so the message is one line.
+    """
+    said = _ABOUT_STATUS.get(error.status, title_of(error.status))
+    message = " ".join(error.message.splitlines())
     return error.status, {
         "errors": [
             {
                 "status": error.status,
                 "title": title_of(error.status),
-                "detail": f"{error.message}\n\n   ",
+                "detail": f"{said}\n\n {message}  ",
                 "request_id": request_id,
                 "code": error.kind if error.kind.startswith("placement.") else "placement.undefined_code",
             }

@@ -29,9 +29,10 @@ async def show(call: ApiCall) -> Answer:
     consumer, providers = await allocations.of_consumer(call.app, call.path["consumer_uuid"])
     if consumer is None:
         return dated(types.Allocations(allocations={}), call)
+    amounts = consumer.amounts()
     found = {
-        key: types.Allocation(generation=providers[key].api_generation, resources=resources)
-        for key, resources in consumer.amounts().items()
+        key: types.Allocation(generation=providers[key].api_generation, resources=amounts[key])
+        for key in sorted(amounts, key=lambda key: (providers[key].created_at, key))
     }
     body = types.Allocations(
         allocations=found,
