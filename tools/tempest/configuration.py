@@ -46,6 +46,9 @@ CAN: Mapping[str, bool] = {
     "volume_multiattach": False,
 }
 
+#: Tempest's ``network-feature-enabled.floating_ips``: they can be listed, and none can be made.
+FLOATING_IPS = False
+
 #: The name of a service in Tempest, and its types in the catalog.
 SERVICES: Mapping[str, tuple[str, ...]] = {
     "nova": ("compute",),
@@ -150,7 +153,7 @@ def _neighbours(found: Found, guests_answer: bool) -> Sections:
             "ipv6_subnet_attributes": "true",
             "port_admin_state_change": "true",
             "port_security": _word("port-security" in found.network_extensions),
-            "floating_ips": _word(public_id and found.floating_ips),
+            "floating_ips": _word(public_id and FLOATING_IPS),
         },
         "validation": {
             "run_validation": _word(guests_answer),

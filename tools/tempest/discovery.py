@@ -49,7 +49,6 @@ class Found(msgspec.Struct, frozen=True):
     public_network: tuple[str, str]
     shared_network: str
     network_extensions: tuple[str, ...]
-    floating_ips: bool
     compute_version: str
     placement_version: str
 
@@ -182,7 +181,6 @@ def discover(entry: CloudEntry) -> Found:
         public_network=_public_network(asker, network, extensions),
         shared_network=shared[0]["name"] if shared else "",
         network_extensions=extensions,
-        floating_ips="floatingips" in asker.try_get("network", f"{network}/floatingips"),
         compute_version=newest_version(asker.root("compute")),
         placement_version=newest_version(asker.root("placement")),
     )

@@ -136,7 +136,7 @@ _GONE = (
 
 
 async def gone(call: Call[Compute, None, NoQuery]) -> Answer:
-    raise Gone("This API has been removed.")
+    raise Gone("This resource is no longer available. No forwarding address is given.")
 
 
 def _gone_operations() -> tuple[Operation, ...]:

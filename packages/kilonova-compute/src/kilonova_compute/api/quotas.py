@@ -63,8 +63,9 @@ async def update(call: Call[Compute, UpdateQuotaSet, QuotaQuery]) -> QuotaSetAns
 
 
 def _given(wanted: msgspec.Struct) -> dict[str, int]:
+    """What is to be set. ``networks`` is taken, as it always was, and kept by nobody."""
     fields = msgspec.structs.asdict(wanted)
-    return {name: value for name, value in fields.items() if value is not UNSET and name != "force"}
+    return {name: value for name, value in fields.items() if value is not UNSET and name not in ("force", "networks")}
 
 
 async def delete(call: QuotaCall) -> Answer:

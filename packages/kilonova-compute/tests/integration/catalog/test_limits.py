@@ -69,7 +69,13 @@ async def test_less_than_is_used_needs_force(cloud: Any) -> None:
 
 @pytest.mark.parametrize(
     ("version", "name", "status"),
-    [("2.35", "floating_ips", 200), ("2.36", "floating_ips", 400), ("2.57", "injected_files", 400), ("2.1", "x", 400)],
+    [
+        ("2.35", "floating_ips", 200),
+        ("2.35", "networks", 200),
+        ("2.36", "floating_ips", 400),
+        ("2.57", "injected_files", 400),
+        ("2.1", "x", 400),
+    ],
 )
 async def test_quotas_have_their_versions(cloud: Any, version: str, name: str, status: int) -> None:
     body = {"quota_set": {name: 5}}
@@ -88,6 +94,15 @@ async def test_the_default_class_holds_for_all(cloud: Any) -> None:
     reply = await cloud.ask("PUT", path, {"quota_class_set": {"instances": 7}}, version="2.50")
     assert reply.json()["quota_class_set"]["instances"] == 7
     assert (await absolute(cloud))["maxTotalInstances"] == 7
+
+
+async def test_quotas_of_server_groups_could_always_be_set_for_the_class(cloud: Any) -> None:
+    wanted = {"server_groups": 3, "server_group_members": 4, "networks": 5}
+    path = "/os-quota-class-sets/default"
+    assert (await cloud.ask("PUT", path, {"quota_class_set": wanted}, version="2.1")).status == 200
+    have = (await cloud.get(path, version="2.50"))["quota_class_set"]
+    assert (have["server_groups"], have["server_group_members"]) == (3, 4)
+    assert (await cloud.ask("PUT", path, {"quota_class_set": wanted}, version="2.50")).status == 400
 
 
 async def test_usage_is_summed_over_the_period(cloud: Any) -> None:

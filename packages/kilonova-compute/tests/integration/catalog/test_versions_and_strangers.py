@@ -94,5 +94,7 @@ async def test_a_token_for_a_host_is_given_out_per_cell(cloud: Any) -> None:
 
 async def test_what_was_removed_long_ago_is_gone(cloud: Any) -> None:
     for path in ("/os-cells", "/os-agents/1", "/os-fping"):
-        assert (await cloud.ask("GET", path)).status == 410
+        reply = await cloud.ask("GET", path)
+        assert reply.status == 410
+        assert reply.message() == "This resource is no longer available. No forwarding address is given."
     assert (await cloud.get("/extensions/os-keypairs"))["extension"]["alias"] == "os-keypairs"

@@ -211,3 +211,17 @@ async def test_a_router_has_tags(cloud: Any) -> None:
     await cloud.make("alice", "router")
     assert (await cloud.ask("alice", "PUT", f"/routers/{router}/tags", {"tags": ["a", "b"]})).status == 200
     assert [found["id"] for found in (await cloud.get("alice", "/routers", tags="a,b"))["routers"]] == [router]
+
+
+async def test_there_are_no_floating_ips_and_none_can_be_made(cloud: Any) -> None:
+    network_id, _ = await _external(cloud)
+    assert await cloud.get("alice", "/floatingips", project_id="red") == {"floatingips": []}
+    wanted = {"floatingip": {"floating_network_id": network_id}}
+    status, _, message = await cloud.refusal("alice", "POST", "/floatingips", wanted)
+    assert (status, message) == (501, "Floating IPs are not implemented by this cloud yet.")
+    for method in ("GET", "PUT", "DELETE"):
+        assert (await cloud.refusal("alice", method, f"/floatingips/{_NOWHERE}"))[:2] == (404, "FloatingIPNotFound")
+
+
+async def test_there_is_no_choice_of_service_providers(cloud: Any) -> None:
+    assert await cloud.get("alice", "/service-providers", service_type="VPN") == {"service_providers": []}

@@ -95,6 +95,7 @@ class QuotaSetChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     injected_file_path_bytes: Annotated[_Amount, until(2, 57)] = UNSET
     security_groups: Annotated[_Amount, until(2, 36)] = UNSET
     security_group_rules: Annotated[_Amount, until(2, 36)] = UNSET
+    networks: Annotated[_Amount, until(2, 36)] = UNSET
     key_pairs: _Amount = UNSET
     server_groups: _Amount = UNSET
     server_group_members: _Amount = UNSET
@@ -140,7 +141,7 @@ class QuotaClassAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QuotaClassChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Quotas to set for a class."""
+    """Quotas to set for a class. Those of server groups are shown since 2.50, and could always be set."""
 
     instances: _Amount = UNSET
     cores: _Amount = UNSET
@@ -154,8 +155,9 @@ class QuotaClassChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     security_groups: Annotated[_Amount, until(2, 50)] = UNSET
     security_group_rules: Annotated[_Amount, until(2, 50)] = UNSET
     key_pairs: _Amount = UNSET
-    server_groups: Annotated[_Amount, since(2, 50)] = UNSET
-    server_group_members: Annotated[_Amount, since(2, 50)] = UNSET
+    networks: Annotated[_Amount, until(2, 50)] = UNSET
+    server_groups: _Amount = UNSET
+    server_group_members: _Amount = UNSET
 
 
 class UpdateQuotaClass(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

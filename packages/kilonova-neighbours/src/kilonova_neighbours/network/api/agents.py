@@ -1,8 +1,8 @@
-"""Agents, availability zones and the use of addresses: what operators read.
+"""Agents, availability zones, service providers and the use of addresses: what operators read.
 
 What only an operator may see is not refused in a list but left out of it, as Neutron does.
 The hosts' agents belong to compute, which lists them itself: this list is empty, as with a Neutron backend that has
-no agents.
+no agents. There is one way to make a router and nothing to choose from, so no provider is listed.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ async def _show_agent(call: NetworkCall) -> Record:
 async def _list_zones(call: NetworkCall) -> Record:
     zone = {"name": call.app.settings.availability_zone, "state": "available"}
     return {"availability_zones": [{**zone, "resource": resource} for resource in ("network", "router")]}
+
+
+async def _list_providers(call: NetworkCall) -> Record:
+    return {"service_providers": []}
 
 
 async def _list_availability(call: NetworkCall) -> Record:
@@ -62,6 +66,7 @@ OPERATIONS = (
     _line("list_agents", "/agents", _list_agents, "get_agent", reader),
     _line("show_agent", "/agents/{id}", _show_agent, "get_agent", admin),
     _line("list_availability_zones", "/availability_zones", _list_zones, "get_availability_zone", reader),
+    _line("list_service_providers", "/service-providers", _list_providers, "get_service_provider", reader),
     _line(
         "list_network_ip_availabilities",
         "/network-ip-availabilities",

@@ -1,10 +1,10 @@
-"""The URL table. Floating IPs will be further lines here."""
+"""The URL table."""
 
 from __future__ import annotations
 
 from kilonova_kit.http.operations import Operation
 
-from kilonova_neighbours.network.api import agents, extensions, quotas, routers, tags, versions
+from kilonova_neighbours.network.api import agents, extensions, floating_ips, quotas, routers, tags, versions
 from kilonova_neighbours.network.api.networks import NETWORKS
 from kilonova_neighbours.network.api.ports import PORTS
 from kilonova_neighbours.network.api.rbac_policies import RBAC_POLICIES
@@ -31,6 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *extensions.OPERATIONS,
     *(operation for resource in RESOURCES for operation in operations_of(resource)),
     *routers.OPERATIONS,
+    *floating_ips.OPERATIONS,
     *tags.OPERATIONS,
     *quotas.OPERATIONS,
     *agents.OPERATIONS,
