@@ -222,8 +222,8 @@ async def test_an_older_request_is_walked_up_and_the_answer_down(client):
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"thing": {"name": 7}}, "thing.name"),
-        ({"thing": {"name": ""}}, "thing.name"),
+        ({"thing": {"name": 7}}, "attribute name. Value: 7."),
+        ({"thing": {"name": ""}}, "attribute name. Value: ."),
         ({"thing": {}}, "'name' is a required property"),
         ({"thing": {"name": "a", "x": 1}}, "'x' was unexpected"),
         ({}, "'thing' is a required property"),

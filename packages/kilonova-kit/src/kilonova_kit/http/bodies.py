@@ -5,7 +5,6 @@ Conversion is lax where the real APIs are: ``"512"`` passes for 512 and ``"true"
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, TypeVar
@@ -16,12 +15,9 @@ from msgspec import inspect
 
 from kilonova_kit.errors import BadRequest, TooLarge, UnsupportedMedia
 from kilonova_kit.http.versioned import Version, refuse_hidden
+from kilonova_kit.http.wrong_input import explain
 
 T = TypeVar("T")
-
-_AT = re.compile(r" - at `(?:\$|key in \$)\.?([^`]*)`$")
-_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
-_MISSING = re.compile(r"Object missing required field `([^`]*)`")
 
 
 async def read_json(request: falcon.asgi.Request, limit: int, content_types: Iterable[str], kind: Any = None) -> Any:
@@ -38,7 +34,7 @@ async def read_json(request: falcon.asgi.Request, limit: int, content_types: Ite
     try:
         return _decoder(kind).decode(raw)
     except msgspec.ValidationError as error:
-        raise BadRequest(explain(str(error))) from None
+        raise BadRequest(explain(str(error), _plain(raw))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"The request body is not valid JSON: {error}") from None
     except RecursionError:
@@ -48,6 +44,13 @@ async def read_json(request: falcon.asgi.Request, limit: int, content_types: Ite
 @cache
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(Any if kind is None else kind, strict=False)
+
+
+def _plain(raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # it is wrong further on as well
+        return msgspec.UNSET
 
 
 async def read_bytes(request: falcon.asgi.Request, limit: int) -> bytes:
@@ -80,23 +83,7 @@ def convert(value: Any, kind: type[T]) -> T:
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise BadRequest(explain(str(error))) from None
-
-
-def explain(message: str) -> str:
-    """msgspec's message in the words of the real APIs' validation errors."""
-    found = _AT.search(message)
-    where = found[1] if found else ""
-    plain = _AT.sub("", message)
-    field = where or "body"
-    if unknown := _UNKNOWN.search(plain):
-        return (
-            f"Invalid input for field/attribute {field}. Additional properties are not allowed "
-            f"('{unknown[1]}' was unexpected)"
-        )
-    if missing := _MISSING.search(plain):
-        return f"Invalid input for field/attribute {field}. '{missing[1]}' is a required property"
-    return f"Invalid input for field/attribute {field}. {plain}"
+        raise BadRequest(explain(str(error), value)) from None
 
 
 @cache

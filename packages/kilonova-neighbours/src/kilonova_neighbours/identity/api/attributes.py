@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from kilonova_kit.errors import BadRequest
-from kilonova_kit.http.bodies import explain
+from kilonova_kit.http.wrong_input import explain
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -26,7 +26,7 @@ def read(plain: dict[str, Any], kind: type[T]) -> tuple[T, dict[str, Any]]:
     try:
         known = msgspec.convert({name: plain[name] for name in names if name in plain}, kind)
     except msgspec.ValidationError as error:
-        raise BadRequest(explain(str(error))) from None
+        raise BadRequest(explain(str(error), plain)) from None
     extra = {name: value for name, value in plain.items() if name not in names and name not in _ANSWERED}
     return known, extra
 

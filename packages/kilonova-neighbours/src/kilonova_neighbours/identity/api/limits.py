@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from kilonova_kit.errors import BadRequest
-from kilonova_kit.http.bodies import explain
+from kilonova_kit.http.wrong_input import explain
 
 from kilonova_neighbours.identity.api import attributes
 from kilonova_neighbours.identity.api.answers import Plain, listing, query, with_link
@@ -29,7 +29,7 @@ def _values(plain: dict[str, Any], kind: type[msgspec.Struct]) -> dict[str, Any]
     try:
         return attributes.given(msgspec.convert(plain, kind))
     except msgspec.ValidationError as error:
-        raise BadRequest(explain(str(error))) from None
+        raise BadRequest(explain(str(error), plain)) from None
 
 
 def registered_view(call: IdentityCall, limit: RegisteredLimit) -> Plain:
