@@ -81,6 +81,17 @@ async def test_an_owner_narrows_a_list(world: World) -> None:
         assert set(await _names(world, query, version=version)) == names, query
 
 
+async def test_what_changed_is_found_by_the_second_that_is_shown(world: World) -> None:
+    server_id = await world.boot()
+    shown = (await world.get("alice", f"/servers/{server_id}"))["server"]["updated"]
+    assert await _names(world, f"?changes-since={shown}&changes-before={shown}", version="2.66") == ["web"]
+    assert await _names(world, "?changes-before=2001-01-01T00:00:00Z", version="2.66") == []
+    path = f"/servers/{server_id}/os-instance-actions"
+    (action,) = (await world.get("alice", path, "2.66"))["instanceActions"]
+    same_second = f"{path}?changes-before={action['updated_at'][:19]}"
+    assert (await world.get("alice", same_second, "2.66"))["instanceActions"] == [action]
+
+
 _ADMINISTRATORS: list[tuple[str, set[str]]] = [
     ("", set()),
     ("?all_tenants", {"web", "db", "cache", "bobs"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from kilonova_kit.errors import Gone, NotFound
@@ -11,7 +11,7 @@ from kilonova_kit.http.policy import Policy, admin_or_service
 from kilonova_kit.ids import is_uuid_like
 from msgspec import UNSET, Meta, UnsetType
 
-from kilonova_compute.api import server_groups
+from kilonova_compute.api import extensions, server_groups
 from kilonova_compute.api.policies import everyone, reading, writing
 from kilonova_compute.api.types.server_groups import CreateGroup, GroupAnswer, GroupList, GroupQuery
 from kilonova_compute.api.types.values import invalid
@@ -75,49 +75,6 @@ async def _code_of(call: Call[Compute, Events, NoQuery], event: Event) -> int:
     if event.name in _WITH_TAG and event.tag is UNSET:
         return 400
     return 200 if found.host else 422
-
-
-# --- extensions: a list that old clients read, fixed for long
-
-_EXTENSIONS = {
-    "os-aggregates": "Aggregates",
-    "os-availability-zone": "AvailabilityZone",
-    "os-consoles": "Consoles",
-    "os-extended-server-attributes": "ExtendedServerAttributes",
-    "os-extended-status": "ExtendedStatus",
-    "os-flavor-access": "FlavorAccess",
-    "os-flavor-extra-specs": "FlavorExtraSpecs",
-    "os-hosts": "Hosts",
-    "os-hypervisors": "Hypervisors",
-    "os-keypairs": "Keypairs",
-    "os-quota-class-sets": "QuotaClasses",
-    "os-quota-sets": "Quotas",
-    "os-server-groups": "ServerGroups",
-    "os-services": "Services",
-    "os-simple-tenant-usage": "SimpleTenantUsage",
-    "os-used-limits": "UsedLimits",
-}
-
-
-def _extension(alias: str) -> dict[str, Any]:
-    return {
-        "name": _EXTENSIONS[alias],
-        "alias": alias,
-        "description": _EXTENSIONS[alias],
-        "namespace": "http://docs.openstack.org/compute/ext/fake_xml",
-        "updated": "2014-12-03T00:00:00Z",
-        "links": [],
-    }
-
-
-async def list_extensions(call: Call[Compute, None, NoQuery]) -> dict[str, Any]:
-    return {"extensions": [_extension(alias) for alias in _EXTENSIONS]}
-
-
-async def show_extension(call: Call[Compute, None, NoQuery]) -> dict[str, Any]:
-    if call.path["alias"] not in _EXTENSIONS:
-        raise NotFound("The resource could not be found.")
-    return {"extension": _extension(call.path["alias"])}
 
 
 # --- what is gone: 410 at every version, as upstream answers
@@ -206,23 +163,6 @@ OPERATIONS: tuple[Operation, ...] = (
         returns=Events,
         summary="Hear what another service did for servers.",
     ),
-    Operation(
-        name="extensions.index",
-        method="GET",
-        path="/extensions",
-        handler=list_extensions,
-        policy=everyone("extensions"),
-        returns=dict[str, Any],
-        summary="List extensions, as old clients do.",
-    ),
-    Operation(
-        name="extensions.show",
-        method="GET",
-        path="/extensions/{alias}",
-        handler=show_extension,
-        policy=everyone("extensions"),
-        returns=dict[str, Any],
-        summary="Show an extension.",
-    ),
+    *extensions.OPERATIONS,
     *_gone_operations(),
 )

@@ -6,6 +6,7 @@ over raises it, and a write with an older one is refused with ``LostAction``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -279,7 +280,8 @@ def of_server(
     if marker is not None:
         query = query.where(actions.c.started_at < marker)
     found = [_action.decode(record) for (record,) in tx.execute(query.order_by(actions.c.started_at.desc()))]
-    kept = [a for a in found if (since is None or a.updated_at >= since) and (before is None or a.updated_at <= before)]
+    last = math.inf if before is None else math.floor(before) + 1  # times are shown in whole seconds
+    kept = [action for action in found if (since or 0.0) <= action.updated_at < last]
     return kept if limit is None else kept[:limit]
 
 

@@ -5,6 +5,7 @@ Fed by the cells' outboxes. A row is replaced only by one of a higher revision, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -151,7 +152,7 @@ def _times(wanted: ServerFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.changed_since is not None:
         yield index.c.updated_at >= wanted.changed_since
     if wanted.changed_before is not None:
-        yield index.c.updated_at <= wanted.changed_before
+        yield index.c.updated_at < math.floor(wanted.changed_before) + 1  # times are shown in whole seconds
 
 
 def _patterns(wanted: ServerFilter) -> Iterator[ColumnElement[bool]]:

@@ -97,4 +97,10 @@ async def test_what_was_removed_long_ago_is_gone(cloud: Any) -> None:
         reply = await cloud.ask("GET", path)
         assert reply.status == 410
         assert reply.message() == "This resource is no longer available. No forwarding address is given."
+
+
+async def test_extensions_have_the_names_of_the_first_version(cloud: Any) -> None:
     assert (await cloud.get("/extensions/os-keypairs"))["extension"]["alias"] == "os-keypairs"
+    names = {one["alias"]: one["name"] for one in (await cloud.get("/extensions"))["extensions"]}
+    assert names["OS-EXT-IMG-SIZE"] == "ImageSize"
+    assert "os-volumes" not in names
