@@ -56,6 +56,8 @@ class PlacementOfTwoHosts(FakePlacement):
         if path[2:3] != ["providers"]:
             return super().answer(method, path, query, body)
         if method == "PATCH":
+            if path[3].removeprefix("id-") not in self.hosts:
+                return answer(404, {"errors": [{"detail": "no such provider", "code": "x"}]})
             self.down[path[3]] = body["down"]
             return answer(200, _provider(path[3], "x"))
         return answer(200, {"providers": [_use(name, cell) for name, cell in self.hosts.items()]})
@@ -146,6 +148,20 @@ async def test_a_host_that_was_silent_while_nobody_listened_has_its_time_to_be_h
     clock.now += 10.0
     await lost_hosts()
     assert plane.placement.down["id-alpha"] == "it has not been heard for a while"
+
+
+async def test_a_host_that_placement_does_not_know_keeps_no_other_from_being_told(plane: Plane) -> None:
+    compute, clock = plane.app.compute, MovedClock()
+    for name in ("aardvark", "alpha"):  # the first was deleted at the Placement API
+        old = Host(id=f"id-{name}", name=name, cell="cell1", heard_at=clock() - 3600.0, inventory={"pools": []})
+        await compute.cells.get("cell1").database.write(lambda tx, old=old: host_store.save(tx, old))
+    lost_hosts = LostHosts(compute, Hearing(cast(Bus, plane.bus), clock))
+    clock.now += 60.0
+    await lost_hosts()
+    assert plane.placement.down["id-alpha"] == "it has not been heard for a while"
+    plane.placement.hosts["aardvark"] = "cell1"  # it has come back to placement, and is as silent as before
+    await lost_hosts()
+    assert plane.placement.down["id-aardvark"] == "it has not been heard for a while"
 
 
 async def test_a_host_that_is_heard_while_its_cell_is_away_is_not_taken_for_silent(plane: Plane) -> None:

@@ -1,4 +1,4 @@
-"""What several controllers do at once on one PostgreSQL: quotas, memberships, aggregates."""
+"""What several controllers do at once on one PostgreSQL: quotas, memberships, aggregates, hosts, deletes, key pairs."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from kilonova_compute.app import quotas, server_groups
 from kilonova_compute.app.compute import Limits
 from kilonova_compute.model.aggregates import Aggregate
 from kilonova_compute.model.precaches import Precache, failed_once
+from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.requests import ServerRequest
 from kilonova_compute.model.server_groups import ServerGroup
 from kilonova_compute.model.servers import ImageSnapshot
 from kilonova_compute.store import aggregates as aggregate_store
 from kilonova_compute.store import precaches as precache_store
+from kilonova_compute.store import hosts as host_store
 from kilonova_compute.store import requests as request_store
 from kilonova_compute.store import server_groups as group_store
-from kilonova_compute.store.tables import GLOBAL
+from kilonova_compute.store.tables import CELL, GLOBAL
 from kilonova_kit.database import Connection, Database
 from kilonova_kit.errors import KilonovaError
 from kilonova_kit.ids import new_uuid
 from kilonova_kit.testing.postgresql import PostgresqlServer, binaries, running_postgresql
+from sqlalchemy import MetaData
 
 NOW = 1_800_000_000.0
 _AT_ONCE = 12
@@ -38,16 +42,28 @@ def server() -> Iterator[PostgresqlServer]:
         yield running
 
 
-@pytest.fixture
-async def controllers(server: PostgresqlServer) -> AsyncIterator[list[Database]]:
-    """The global database, as three controllers have it open."""
-    url = server.new_database()
-    opened = [Database(url, name=f"global-{number}") for number in range(3)]
+async def _opened(url: str, metadata: MetaData) -> AsyncIterator[list[Database]]:
+    """One database, as three controllers have it open."""
+    opened = [Database(url, name=f"controller-{number}") for number in range(3)]
     for database in opened:
-        await database.start(GLOBAL)
+        await database.start(metadata)
     yield opened
     for database in opened:
         await database.close()
+
+
+@pytest.fixture
+async def controllers(server: PostgresqlServer) -> AsyncIterator[list[Database]]:
+    """The global database, as three controllers have it open."""
+    async for opened in _opened(server.new_database(), GLOBAL):
+        yield opened
+
+
+@pytest.fixture
+async def in_cell(server: PostgresqlServer) -> AsyncIterator[list[Database]]:
+    """A cell's database, as three controllers have it open."""
+    async for opened in _opened(server.new_database(), CELL):
+        yield opened
 
 
 async def race(controllers: list[Database], write: Callable[[Connection], Any]) -> int:
@@ -129,3 +145,16 @@ async def test_a_request_is_found_by_the_call_that_made_it(controllers: list[Dat
     for call, project, expected in (("req-1", "red", asked), ("req-1", "blue", None), ("req-_", None, None)):
         found = partial(request_store.find_by_request, request_id=call, project_id=project)
         assert await controllers[0].read(found) == expected
+
+
+async def test_no_change_of_a_host_is_lost_to_another(in_cell: list[Database]) -> None:
+    host = Host(id="id-alpha", name="alpha", cell="cell1")
+    await in_cell[0].write(lambda tx: host_store.save(tx, host))
+
+    def beat(found: Host) -> Host:
+        return msgspec.structs.replace(found, heard_at=found.heard_at + 1.0)
+
+    assert await race(in_cell, lambda tx: host_store.change(tx, host.id, beat)) == _AT_ONCE
+    found = await in_cell[1].read(lambda tx: host_store.find(tx, host.id))
+    assert found is not None
+    assert found.heard_at == _AT_ONCE

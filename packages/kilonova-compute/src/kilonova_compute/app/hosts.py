@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import msgspec
-from kilonova_kit.database import Connection
 from kilonova_kit.errors import Conflict, NotFound
 
 from kilonova_compute.app.compute import Compute
@@ -86,16 +85,7 @@ async def set_place(compute: Compute, host: Host, zone: str) -> None:
 
 async def change(compute: Compute, host: Host, how: Callable[[Host], Host]) -> Host:
     """Change what its cell knows of a host. Raises NotFound."""
-
-    def write(tx: Connection) -> Host | None:
-        found = store.find(tx, host.id)
-        if found is None:
-            return None
-        changed = how(found)
-        store.save(tx, changed)
-        return changed
-
-    changed = await compute.cells.get(host.cell).database.write(write)
+    changed = await compute.cells.get(host.cell).database.write(lambda tx: store.change(tx, host.id, how))
     if changed is None:
         raise NotFound(f"Compute host {host.name} could not be found.")
     compute.hosts[host.id] = changed

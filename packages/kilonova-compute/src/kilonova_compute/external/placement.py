@@ -6,7 +6,6 @@ provider that the host's own report made, under the host's id and name.
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Collection, Mapping
 
@@ -122,18 +121,24 @@ class PlacementService:
         await self._client.put_provider(host.id, report)
         await enter_parts(self._client, host.id, report, inventory)
 
-    async def set_down(self, host_id: str, reason: str) -> None:
-        """Say why a host takes no new claims; an empty reason means that it does."""
-        await self._client.change_provider(host_id, ProviderChange(down=reason))
+    async def set_down(self, host_id: str, reason: str) -> bool:
+        """Say why a host takes no new claims; an empty reason means that it does. Whether placement knows the host."""
+        return await self._change(host_id, ProviderChange(down=reason))
 
     async def set_disabled(self, host_id: str, reason: str) -> None:
-        """As ``set_down``, on an operator's word."""
-        await self._client.change_provider(host_id, ProviderChange(disabled=reason))
+        """As ``set_down``, on an operator's word; a host that placement does not know yet says it in its report."""
+        await self._change(host_id, ProviderChange(disabled=reason))
+
+    async def _change(self, host_id: str, change: ProviderChange) -> bool:
+        try:
+            await self._client.change_provider(host_id, change)
+        except NotFound:
+            return False
+        return True
 
     async def build_failed(self, host_id: str) -> None:
         """Say that a build has just failed on a host, so that others are preferred for a while."""
-        with contextlib.suppress(NotFound):
-            await self._client.change_provider(host_id, ProviderChange(attributes=Said(failed_builds=1)))
+        await self._change(host_id, ProviderChange(attributes=Said(failed_builds=1)))
 
     async def set_images(self, host_id: str, image_ids: tuple[str, ...]) -> bool:
         """Say which images a host has at hand; whether placement knows the host."""
@@ -149,9 +154,8 @@ class PlacementService:
         A host that reported nothing yet is none.
         """
         aggregates = await self._aggregates(host.id, rules)
-        change = ProviderChange(zone=host.zone, aggregates=aggregates, attributes=_said(host, rules))
-        with contextlib.suppress(NotFound):
-            await self._client.change_provider(host.id, change)
+        said = _said(host, rules)
+        await self._change(host.id, ProviderChange(zone=host.zone, aggregates=aggregates, attributes=said))
 
     async def _aggregates(self, host_id: str, rules: HostRules) -> tuple[str, ...]:
         """Ours that it is in, and those that operators named at the Placement API."""

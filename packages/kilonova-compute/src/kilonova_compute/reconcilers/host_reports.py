@@ -111,16 +111,9 @@ class HostReports:
         return Receipt()
 
     async def _change_host(self, cell: str, host_id: str, how: Callable[[Host], Host]) -> Host | None:
-        def write(tx: Connection) -> Host | None:
-            host = host_store.find(tx, host_id)
-            if host is None:
-                return None
-            changed = how(host)
-            host_store.save(tx, changed)
-            return changed
-
+        database = self._compute.cells.get(cell).database
         try:
-            changed = await self._compute.cells.get(cell).database.write(write)
+            changed = await database.write(lambda tx: host_store.change(tx, host_id, how))
         except Unavailable:
             if known := self._compute.hosts.get(host_id):  # it was heard, though that could not be written down
                 self._compute.hosts[host_id] = how(known)

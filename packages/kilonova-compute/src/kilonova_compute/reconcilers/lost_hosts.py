@@ -31,11 +31,16 @@ class LostHosts:
         for host in await self._refresh(dark):
             reason = _DARK if host.cell in dark else self._reason(host)
             if reason is not None and self._told.get(host.id) != reason and host.inventory:
-                await self._compute.placement.set_down(host.id, reason)
-                self._told[host.id] = reason
-                if reason:
-                    log.warning("host %s: %s", host.name, reason)
+                await self._tell(host, reason)
         await self._close_unseen(dark)
+
+    async def _tell(self, host: Host, reason: str) -> None:
+        """Tell placement; a host that it does not know (yet, or any longer) is told when it does."""
+        if not await self._compute.placement.set_down(host.id, reason):
+            return
+        self._told[host.id] = reason
+        if reason:
+            log.warning("host %s: %s", host.name, reason)
 
     async def _close_unseen(self, dark: frozenset[str]) -> None:
         """The hosts of a cell that was away when we started are known to placement only."""

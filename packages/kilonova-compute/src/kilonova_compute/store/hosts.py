@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import msgspec
 from kilonova_kit.database import Connection
@@ -56,10 +57,6 @@ def register(tx: Connection, host_id: str, name: str, cell: str, public_key: str
     return int(tx.execute(select(host_registry.c.number).where(host_registry.c.id == host_id)).scalar_one())
 
 
-def cell_of(tx: Connection, host_id: str) -> str | None:
-    return tx.execute(select(host_registry.c.cell).where(host_registry.c.id == host_id)).scalar()
-
-
 def unregister(tx: Connection, host_id: str) -> None:
     tx.execute(delete(host_registry).where(host_registry.c.id == host_id))
 
@@ -74,6 +71,16 @@ def save(tx: Connection, host: Host) -> None:
 def find(tx: Connection, host_id: str) -> Host | None:
     record = tx.execute(select(hosts.c.record).where(hosts.c.id == host_id)).scalar()
     return None if record is None else _decoder.decode(record)
+
+
+def change(tx: Connection, host_id: str, how: Callable[[Host], Host]) -> Host | None:
+    """Change one, with nobody else in between; None when there is none: its agent and operators write the same row."""
+    record = tx.execute(select(hosts.c.record).where(hosts.c.id == host_id).with_for_update()).scalar()
+    if record is None:
+        return None
+    changed = how(_decoder.decode(record))
+    save(tx, changed)
+    return changed
 
 
 def all_hosts(tx: Connection) -> list[Host]:
