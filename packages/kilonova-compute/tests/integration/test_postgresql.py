@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
@@ -10,25 +12,34 @@ from typing import Any
 
 import msgspec
 import pytest
-from kilonova_compute.app import quotas, server_groups
+from kilonova_compute.actions import states
+from kilonova_compute.actions.all_actions import ACTIONS
+from kilonova_compute.app import quotas, server_groups, servers
 from kilonova_compute.app.compute import Limits
+from kilonova_compute.cells.cells import Cell
+from kilonova_compute.model.actions import ActionState
 from kilonova_compute.model.aggregates import Aggregate
 from kilonova_compute.model.precaches import Precache, failed_once
 from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.requests import ServerRequest
 from kilonova_compute.model.server_groups import ServerGroup
 from kilonova_compute.model.servers import ImageSnapshot
+from kilonova_compute.model.servers import FlavorSnapshot, Server, TaskState, VmState
+from kilonova_compute.store import actions as action_store
 from kilonova_compute.store import aggregates as aggregate_store
 from kilonova_compute.store import precaches as precache_store
 from kilonova_compute.store import hosts as host_store
 from kilonova_compute.store import requests as request_store
 from kilonova_compute.store import server_groups as group_store
+from kilonova_compute.store import servers as server_store
+from kilonova_compute.store.actions import Journal
 from kilonova_compute.store.tables import CELL, GLOBAL
 from kilonova_kit.database import Connection, Database
 from kilonova_kit.errors import KilonovaError
+from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import new_uuid
 from kilonova_kit.testing.postgresql import PostgresqlServer, binaries, running_postgresql
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, text
 
 NOW = 1_800_000_000.0
 _AT_ONCE = 12
@@ -158,3 +169,104 @@ async def test_no_change_of_a_host_is_lost_to_another(in_cell: list[Database]) -
     found = await in_cell[1].read(lambda tx: host_store.find(tx, host.id))
     assert found is not None
     assert found.heard_at == _AT_ONCE
+
+
+# --- one server, several controllers
+
+
+def planes(databases: list[Database]) -> list[Any]:
+    """As much of a control plane per database as deleting a server needs."""
+
+    async def announced(cell: Cell) -> None:
+        """Nobody lists anything here."""
+
+    made = []
+    for number, database in enumerate(databases):
+        engine = SimpleNamespace(
+            action=lambda verb: ACTIONS[verb], holder=f"controller-{number}", wake=lambda cell, action: None
+        )
+        cells = SimpleNamespace(get=partial(Cell, database=database))
+        made.append(SimpleNamespace(cells=cells, engine=engine, clock=lambda: NOW, announced=announced))
+    return made
+
+
+async def make_server(database: Database) -> Server:
+    flavor = FlavorSnapshot(flavor_id="1", name="tiny", vcpus=1, ram=128, disk=1)
+    made = Server(
+        id=new_uuid(), cell="cell1", project_id="red", user_id="u", name="web", hostname="web", created_at=NOW,
+        updated_at=NOW, flavor=flavor, vm_state=VmState.ACTIVE, launched_at=NOW,
+    )  # fmt: skip
+    await database.write(lambda tx: server_store.add(tx, made))
+    return made
+
+
+def wait_until_somebody_waits(tx: Connection) -> None:
+    """Until another transaction wants a lock that this one has."""
+    for _ in range(100_000):
+        if tx.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one():
+            return
+    raise AssertionError("nobody waits")
+
+
+async def test_controllers_that_delete_a_server_at_once_open_one_action(in_cell: list[Database]) -> None:
+    server, who = await make_server(in_cell[0]), Identity(user_id="u", project_id="red")
+    deletes = (servers.delete(plane, who, server, "req-1") for plane in planes(in_cell) * 4)
+    await asyncio.gather(*deletes)
+    (action,) = await in_cell[0].read(lambda tx: action_store.of_server(tx, server.id))
+    assert (action.state, action.cancelled) == (ActionState.RUNNING, False)
+
+
+async def test_a_delete_keeps_what_the_engine_writes_of_the_action_that_it_ends(in_cell: list[Database]) -> None:
+    server, who = await make_server(in_cell[0]), Identity(user_id="u", project_id="red")
+    plane, other = planes(in_cell)[:2]
+    record = servers.new_record(plane, who, server, "stop", "req-1", {})
+    held = partial(action_store.open_action, action=record, holder="controller-0", held_until=NOW + 60.0)
+    await in_cell[0].write(held)
+    written = threading.Event()
+
+    def undo(tx: Connection) -> None:
+        undoing = msgspec.structs.replace(record, state=ActionState.UNDOING)
+        known = Journal(action=record, lines=(), server=server)
+        action_store.advance(tx, known, undoing, [], None, keep=True, held_until=NOW + 60.0)
+        written.set()
+        wait_until_somebody_waits(tx)
+
+    undone = asyncio.create_task(in_cell[0].write(undo))
+    await asyncio.to_thread(written.wait)
+    await servers.delete(other, who, server, "req-2")
+    await undone
+    found = await in_cell[0].read(lambda tx: action_store.find(tx, record.id))
+    assert (found.state, found.cancelled) == (ActionState.UNDOING, True)
+
+
+async def test_a_delete_and_the_end_of_an_action_do_not_block_each_other(
+    in_cell: list[Database], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, who = await make_server(in_cell[0]), Identity(user_id="u", project_id="red")
+    plane, other = planes(in_cell)[:2]
+    record = servers.new_record(plane, who, server, "stop", "req-1", {})
+    held = partial(action_store.open_action, action=record, holder="controller-0", held_until=NOW + 60.0)
+    await in_cell[0].write(held)
+    caplog.set_level(logging.INFO, "kilonova_kit.database")
+    deleting, change = threading.Event(), server_store.change
+
+    def change_and_wait(tx: Connection, server_id: str, how: Callable[[Server], Server]) -> Server | None:
+        changed = change(tx, server_id, how)
+        if changed is not None and changed.task_state is TaskState.DELETING and not deleting.is_set():
+            deleting.set()  # the first time only: a deadlock would make it run again
+            wait_until_somebody_waits(tx)
+        return changed
+
+    def finish(tx: Connection) -> None:
+        closed = msgspec.structs.replace(record, state=ActionState.FINISHED)
+        known = Journal(action=record, lines=(), server=server)
+        action_store.advance(tx, known, closed, [], states.in_turn([]), keep=False, held_until=NOW)
+
+    monkeypatch.setattr(server_store, "change", change_and_wait)
+    deleted = asyncio.create_task(servers.delete(other, who, server, "req-2"))
+    await asyncio.to_thread(deleting.wait)
+    await in_cell[0].write(finish)
+    await deleted
+    found = [one.state for one in await in_cell[0].read(lambda tx: action_store.of_server(tx, server.id))]
+    assert sorted(found) == [ActionState.FINISHED, ActionState.RUNNING]
+    assert "deadlock" not in caplog.text

@@ -172,6 +172,18 @@ async def test_an_administrator_says_what_a_server_is(world: World, server_id: s
     assert (await world.act("admin", server_id, {"injectNetworkInfo": None})).status == 202
 
 
+async def test_a_second_delete_joins_the_first_whatever_the_server_says_it_is(world: World, server_id: str) -> None:
+    world.hosts.hold = True
+    assert (await world.ask("alice", "DELETE", f"/servers/{server_id}")).status == 204
+    assert (await world.act("admin", server_id, {"os-resetState": {"state": "error"}})).status == 202
+    assert (await world.ask("alice", "DELETE", f"/servers/{server_id}")).status == 204
+    world.hosts.open_inboxes()
+    await world.settle()
+    path = f"/servers/{server_id}/os-instance-actions"
+    actions = (await world.get("admin", path, "2.21"))["instanceActions"]
+    assert [(one["action"], one["message"]) for one in actions] == [("delete", None), ("create", None)]
+
+
 async def test_force_delete_deletes(world: World, server_id: str) -> None:
     assert (await world.act("alice", server_id, {"forceDelete": None})).status == 202
     await world.settle()

@@ -25,7 +25,7 @@ def ends(report: StepReport) -> bool:
 
 def write_report(tx: Connection, host_id: str, report: StepReport, now: float) -> tuple[Refusal, Journal | None]:
     """Why the report is refused (or ""); and the journal with it, where it says anything new."""
-    journal = store.read(tx, report.action_id)
+    journal = store.read(tx, report.action_id, to_change=True)
     if journal is None or not journal.action.state.open:
         return "unknown", None
     line = next((one for one in journal.lines if one.operation_id == report.operation_id), None)

@@ -21,7 +21,7 @@ from kilonova_compute.app.compute import Compute
 from kilonova_compute.cells.cells import Cell
 from kilonova_compute.model.actions import ActionRecord, ActionState
 from kilonova_compute.model.listing import ServerFilter, ServerOrder
-from kilonova_compute.model.servers import Server, TaskState, VmState
+from kilonova_compute.model.servers import Server, VmState
 from kilonova_compute.store import actions as action_store
 from kilonova_compute.store import index as index_store
 from kilonova_compute.store import servers as store
@@ -45,7 +45,7 @@ async def find(compute: Compute, identity: Identity, server_id: str, *, deleted:
         raise Unavailable(f"the cell of server {server_id} does not answer now; try again")
     server = None if cell is None else await cell.database.read(lambda tx: store.find(tx, server_id))
     if server is None or (server.deleted and not deleted) or not _may_see(identity, server):
-        raise NotFound(f"Instance {server_id} could not be found.")
+        raise _not_found(server_id)
     return server
 
 
@@ -53,8 +53,12 @@ async def find_in_index(compute: Compute, identity: Identity, server_id: str) ->
     """The server as lists know it, while its cell is away. Raises NotFound."""
     server = await compute.cells.database.read(lambda tx: index_store.find(tx, server_id))
     if server is None or server.deleted or not _may_see(identity, server):
-        raise NotFound(f"Instance {server_id} could not be found.")
+        raise _not_found(server_id)
     return server
+
+
+def _not_found(server_id: str) -> NotFound:
+    return NotFound(f"Instance {server_id} could not be found.")
 
 
 def _may_see(identity: Identity, server: Server) -> bool:
@@ -89,7 +93,7 @@ async def change(compute: Compute, server: Server, how: Callable[[Server], Serve
 
     changed = await cell.database.write(lambda tx: store.change(tx, server.id, update))
     if changed is None or changed.deleted:
-        raise NotFound(f"Instance {server.id} could not be found.")
+        raise _not_found(server.id)
     await compute.announced(cell)
     return changed
 
@@ -176,7 +180,7 @@ async def act(
 
     def begin(found: Server) -> Server:
         if found.deleted:
-            raise NotFound(f"Instance {server.id} could not be found.")
+            raise _not_found(server.id)
         _check_state(found, verb, when, task_free)
         return action.begun(found)
 
@@ -258,20 +262,26 @@ async def delete(compute: Compute, identity: Identity, server: Server, request_i
     record = msgspec.structs.replace(record, state=ActionState.QUEUED)
     held_until = compute.clock() + 60.0
 
-    def write(tx: Connection) -> str | None:
-        found = store.find(tx, server.id)
-        if found is None or found.deleted:
-            raise NotFound(f"Instance {server.id} could not be found.")
-        running = action_store.lock_holder(tx, server.id)
-        if found.task_state is TaskState.DELETING and running is not None:
-            return running
-        store.change(tx, server.id, definition.begun)
-        action_store.open_action(tx, record, holder=compute.engine.holder, held_until=held_until)
+    def write(tx: Connection) -> str:
+        running: str | None = None
+        under_way = False
+
+        def begin(found: Server) -> Server:
+            """Under the lock of the server's row: of two that come at once the second sees what the first began."""
+            nonlocal running, under_way
+            if found.deleted:
+                raise _not_found(server.id)
+            running = action_store.lock_holder(tx, server.id)
+            under_way = action_store.last_in_line(tx, server.id) == definition.verb
+            return found if under_way else definition.begun(found)
+
+        if store.change(tx, server.id, begin) is None:
+            raise _not_found(server.id)
+        if not under_way:
+            action_store.open_action(tx, record, holder=compute.engine.holder, held_until=held_until)
         return running or record.id
 
-    running = await cell.database.write(write)
-    if running is not None:
-        compute.engine.wake(cell, running)
+    compute.engine.wake(cell, await cell.database.write(write))
     await compute.announced(cell)
 
 

@@ -27,6 +27,7 @@ _LOCK_HOLDER = select(server_locks.c.action_id).where(server_locks.c.server_id =
 _LOCK, _UNLOCK = insert(server_locks), delete(server_locks).where(server_locks.c.action_id == bindparam("of_action"))
 _ADD = insert(actions)
 _FIND = select(actions.c.record).where(actions.c.id == bindparam("action_id"))
+_FIND_TO_CHANGE = _FIND.with_for_update()
 _HELD = select(actions.c.epoch, actions.c.record).where(actions.c.id == bindparam("action_id")).with_for_update()
 _WRITE = update(actions).where(actions.c.id == bindparam("action_id"))
 _TAKE = (
@@ -89,6 +90,15 @@ def lock_holder(tx: Connection, server_id: str) -> str | None:
     return tx.execute(_LOCK_HOLDER, {"of_server": server_id}).scalar()
 
 
+def last_in_line(tx: Connection, server_id: str) -> str | None:
+    """The verb of the action that will have been the last when all open ones are closed; None when there is none."""
+    waiting = tx.execute(_QUEUED, {"of_server": server_id}).scalar()
+    if waiting is not None:
+        return _action.decode(waiting).verb
+    running = lock_holder(tx, server_id)
+    return None if running is None else find(tx, running).verb
+
+
 def open_action(tx: Connection, action: ActionRecord, *, holder: str | None, held_until: float) -> None:
     """Write an action down and lock its server. Raises ServerBusy, unless the action may queue (its state says so)."""
     other = lock_holder(tx, action.server_id)
@@ -132,7 +142,7 @@ def add_closed(tx: Connection, action: ActionRecord) -> None:
 
 def cancel(tx: Connection, action_id: str) -> None:
     """Ask a running action to end at its next step."""
-    record = find(tx, action_id)
+    record = _action.decode(tx.execute(_FIND_TO_CHANGE, {"action_id": action_id}).scalar_one())
     _rewrite(tx, msgspec.structs.replace(record, cancelled=True))
 
 
@@ -145,9 +155,9 @@ def _rewrite(tx: Connection, action: ActionRecord) -> None:
     tx.execute(_WRITE, {**values, "action_id": action.id})
 
 
-def read(tx: Connection, action_id: str) -> Journal | None:
-    """The whole journal of the present attempt."""
-    record = tx.execute(_FIND, {"action_id": action_id}).scalar()
+def read(tx: Connection, action_id: str, *, to_change: bool = False) -> Journal | None:
+    """The whole journal of the present attempt. ``to_change``: nobody else may write it until the transaction ends."""
+    record = tx.execute(_FIND_TO_CHANGE if to_change else _FIND, {"action_id": action_id}).scalar()
     if record is None:
         return None
     action = _action.decode(record)
@@ -206,6 +216,8 @@ def advance(
     goes on; otherwise the action is let go until ``action.wake_at`` or a report. A closed action gives its lock back
     and lets a queued one start.
     """
+    # The server's row before the action's, as whoever deletes the server locks them: else one would wait for the other.
+    server = server_store.change(tx, action.server_id, change) if change else before.server
     row = tx.execute(_HELD, {"action_id": action.id}).one()
     if row.epoch != action.epoch:
         raise LostAction(action.id)
@@ -220,7 +232,6 @@ def advance(
     }
     tx.execute(_WRITE, {**values, "action_id": action.id})
     write_lines(tx, action.id, lines)
-    server = server_store.change(tx, action.server_id, change) if change else before.server
     following = None if action.state.open else _unlock(tx, action)
     lines_now = merged(before.lines, lines, action.attempt)
     return Journal(action=action, lines=lines_now, server=server, following=following)
