@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from kilonova_compute.actions import states
 from kilonova_compute.actions.all_actions import ACTIONS
-from kilonova_compute.app import quotas, server_groups, servers
+from kilonova_compute.app import keypairs, quotas, server_groups, servers
 from kilonova_compute.app.compute import Limits
 from kilonova_compute.cells.cells import Cell
 from kilonova_compute.model.actions import ActionState
@@ -28,14 +28,16 @@ from kilonova_compute.model.servers import FlavorSnapshot, Server, TaskState, Vm
 from kilonova_compute.store import actions as action_store
 from kilonova_compute.store import aggregates as aggregate_store
 from kilonova_compute.store import precaches as precache_store
+from kilonova_compute.store import cells as cell_store
 from kilonova_compute.store import hosts as host_store
+from kilonova_compute.store import quotas as quota_store
 from kilonova_compute.store import requests as request_store
 from kilonova_compute.store import server_groups as group_store
 from kilonova_compute.store import servers as server_store
 from kilonova_compute.store.actions import Journal
 from kilonova_compute.store.tables import CELL, GLOBAL
 from kilonova_kit.database import Connection, Database
-from kilonova_kit.errors import KilonovaError
+from kilonova_kit.errors import KilonovaError, QuotaExceeded
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import new_uuid
 from kilonova_kit.testing.postgresql import PostgresqlServer, binaries, running_postgresql
@@ -112,6 +114,35 @@ async def test_controllers_let_no_more_into_a_group_than_its_quota_has(controlle
     assert await race(controllers, join) == 4
     members = await controllers[1].read(lambda tx: group_store.members_of(tx, [group.id], NOW))
     assert len(members[group.id]) == 4
+
+
+async def test_controllers_let_no_more_groups_and_key_pairs_be_made_than_the_quota_has(
+    controllers: list[Database],
+) -> None:
+    who, limits = Identity(user_id="u", project_id="red"), Limits(server_groups=3, key_pairs=3)
+    many: list[Any] = [
+        SimpleNamespace(cells=SimpleNamespace(database=one), limits=limits, identity_limits=None, clock=lambda: NOW)
+        for one in controllers
+    ] * 4
+    groups = (server_groups.create(one, who, "web", "affinity", {}) for one in many)
+    keys = (keypairs.generate(one, who, "u", f"key-{number}", "ssh") for number, one in enumerate(many))
+    made = [await asyncio.gather(*each, return_exceptions=True) for each in (groups, keys)]
+    refused = [[one for one in outcomes if isinstance(one, BaseException)] for outcomes in made]
+    assert {type(one) for each in refused for one in each} == {QuotaExceeded}
+    assert [len(each) for each in refused] == [9, 9]
+
+
+async def test_controllers_that_start_at_once_enter_the_same_cells(controllers: list[Database]) -> None:
+    wanted = {"cell0": "sqlite:///0", "cell1": "sqlite:///1"}
+    assert await race(controllers, partial(cell_store.enter, wanted=wanted)) == _AT_ONCE
+    assert await controllers[0].read(cell_store.all_cells) == wanted
+
+
+async def test_operators_set_the_same_quotas_at_once(controllers: list[Database]) -> None:
+    amounts = {"cores": 10, "instances": 5}
+    put = partial(quota_store.put, scope=quota_store.PROJECT, owner="red", amounts=amounts)
+    assert await race(controllers, put) == _AT_ONCE
+    assert await controllers[0].read(lambda tx: quota_store.of(tx, [(quota_store.PROJECT, "red")])) == [amounts]
 
 
 async def test_changes_of_aggregates_wait_for_one_another(controllers: list[Database]) -> None:

@@ -14,6 +14,7 @@ from kilonova_compute.app.compute import Compute
 from kilonova_compute.app.key_material import fingerprint_of, new_key
 from kilonova_compute.model.keypairs import KeyPair
 from kilonova_compute.store import keypairs as store
+from kilonova_compute.store import quotas as quota_store
 
 __all__ = ["KeyPair", "create", "delete", "find", "find_key", "generate", "listed"]
 
@@ -60,6 +61,7 @@ async def _keep(compute: Compute, identity: Identity, key: KeyPair) -> KeyPair:
     kept = msgspec.structs.replace(key, created_at=compute.clock())
 
     def write(tx: Connection) -> None:
+        quota_store.hold(tx, key.user_id)
         if 0 <= most <= (have := store.count(tx, key.user_id)):
             words = "Quota exceeded, too many key pairs."
             raise quotas.refusal(compute, identity.project_id or "", "key_pairs", most, have, 1, words)

@@ -134,7 +134,7 @@ def check_again(tx: Connection, settings: Limits, asked: Sequence[ServerRequest]
     To be called where the requests are about to be written, if anything is limited.
     """
     project_id, user_id = asked[0].project_id, asked[0].user_id
-    request_store.hold_project(tx, project_id)
+    store.hold(tx, project_id)
     waiting = request_store.on_their_way(tx, project_id, now - _WAY_SECONDS)
 
     def used(user: str) -> dict[str, int]:

@@ -18,6 +18,7 @@ from kilonova_compute.app import quotas
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.requests import RequestedGroup
 from kilonova_compute.model.server_groups import ServerGroup
+from kilonova_compute.store import quotas as quota_store
 from kilonova_compute.store import server_groups as store
 from kilonova_compute.store import servers as server_store
 
@@ -35,6 +36,7 @@ async def create(compute: Compute, identity: Identity, name: str, policy: str, r
     most = (await quotas.limits_of(compute, group.project_id)).server_groups
 
     def write(tx: Connection) -> None:
+        quota_store.hold(tx, group.project_id)
         if 0 <= most <= (have := store.count(tx, group.project_id)):
             words = "Quota exceeded, too many server groups."
             raise quotas.refusal(compute, group.project_id, "server_groups", most, have, 1, words)

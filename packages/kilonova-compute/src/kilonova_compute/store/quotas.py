@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kilonova_kit.database import Connection
-from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from kilonova_kit.database import Connection, Upsert
+from sqlalchemy import bindparam, delete, func, select, tuple_
 
 from kilonova_compute.store.tables import quotas
 
@@ -18,6 +18,13 @@ Scope = tuple[str, str]
 _OF = select(quotas.c.scope, quotas.c.name, quotas.c.amount).where(
     tuple_(quotas.c.scope, quotas.c.owner).in_(bindparam("scopes", expanding=True))
 )
+_SET = Upsert(quotas)
+
+
+def hold(tx: Connection, owner: str) -> None:
+    """Let nobody else take of what a project, or a user, may have until the transaction ends: SQLite has one writer."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(owner, 0))))
 
 
 def of(tx: Connection, scopes: Sequence[Scope]) -> list[dict[str, int]]:
@@ -29,10 +36,7 @@ def of(tx: Connection, scopes: Sequence[Scope]) -> list[dict[str, int]]:
 
 
 def put(tx: Connection, scope: str, owner: str, amounts: Mapping[str, int]) -> None:
-    for name, amount in amounts.items():
-        where = (quotas.c.scope == scope) & (quotas.c.owner == owner) & (quotas.c.name == name)
-        if tx.execute(update(quotas).where(where).values(amount=amount)).rowcount == 0:
-            tx.execute(insert(quotas).values(scope=scope, owner=owner, name=name, amount=amount))
+    _SET.put(tx, [{"scope": scope, "owner": owner, "name": name, "amount": amounts[name]} for name in sorted(amounts)])
 
 
 def forget(tx: Connection, scope: str, owner: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 from kilonova_kit.database import Connection
-from sqlalchemy import Text, cast, delete, func, insert, select
+from sqlalchemy import Text, cast, delete, insert, select
 
 from kilonova_compute.model.requests import ServerRequest
 from kilonova_compute.store.tables import requests
@@ -29,12 +29,6 @@ def add(tx: Connection, made: Sequence[ServerRequest], now: float) -> None:
 def find(tx: Connection, server_id: str) -> ServerRequest | None:
     record = tx.execute(select(requests.c.record).where(requests.c.server_id == server_id)).scalar()
     return None if record is None else msgspec.convert(record, ServerRequest)
-
-
-def hold_project(tx: Connection, project_id: str) -> None:
-    """Let nobody else ask for servers of a project until the transaction ends. SQLite has one writer anyway."""
-    if tx.dialect.name == "postgresql":
-        tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(project_id, 0))))
 
 
 def on_their_way(tx: Connection, project_id: str, since: float) -> list[ServerRequest]:
