@@ -36,6 +36,7 @@ from kilonova_compute.model.aggregates import USUAL_ZONE
 from kilonova_compute.model.flavors_on_demand import OnDemand
 from kilonova_compute.model.requested_devices import DeviceAlias
 from kilonova_compute.reconcilers.advance_actions import advance_actions
+from kilonova_compute.reconcilers.host_places import place_hosts
 from kilonova_compute.reconcilers.host_reports import HostReports
 from kilonova_compute.reconcilers.loops import Loops, Reconciler
 from kilonova_compute.reconcilers.lost_hosts import LostHosts
@@ -175,7 +176,7 @@ class ComputeApp:
         for reconciler in (
             Reconciler("cells", _CELLS_SECONDS, self._take_in_more),
             Reconciler("lost_hosts", 5.0, LostHosts(compute, self._hearing)),
-            Reconciler("aggregates", 5.0, partial(refresh_aggregates, compute)),
+            Reconciler("host_places", 5.0, partial(place_hosts, compute)),
             Reconciler("advance_actions", 1.0, partial(advance_actions, compute)),
             Reconciler("precached_images", 5.0, partial(precache_images, compute)),
             Reconciler("stray_claims", 60.0, StrayClaims(compute)),

@@ -1,7 +1,7 @@
 """Aggregates. A host is in one zone at most: that of the one aggregate with a zone that it belongs to.
 
 What an aggregate says of its hosts is told to their cells and to placement after each change; telling twice is telling
-once, so a change that was interrupted is mended by the next.
+once, so a change that was interrupted is mended by ``reconcilers/host_places.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from kilonova_compute.app import hosts
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.aggregate_rules import view_of
 from kilonova_compute.model.aggregates import USUAL_ZONE, ZONE, Aggregate
+from kilonova_compute.model.hosts import Host
 from kilonova_compute.store import aggregates as store
 from kilonova_compute.store import precaches
 
@@ -70,12 +71,13 @@ async def _change_metadata(
     compute: Compute, number: int, name: str | None, metadata: Mapping[str, str | None], verb: str
 ) -> Aggregate:
     before = await find(compute, number)
-    kept = {key: value for key, value in before.metadata.items() if key not in metadata}
-    wanted = kept | {key: value for key, value in metadata.items() if value is not None}
-    if wanted.get(ZONE) != before.zone and before.hosts:
-        await _check_zone_change(compute, before, wanted.get(ZONE), verb)
+    zone = metadata.get(ZONE, before.zone)
+    if zone != before.zone and before.hosts:
+        await _check_zone_change(compute, before, zone, verb)
 
     def how(found: Aggregate, everything: Sequence[Aggregate]) -> Aggregate:
+        kept = {key: value for key, value in found.metadata.items() if key not in metadata}
+        wanted = kept | {key: value for key, value in metadata.items() if value is not None}
         return msgspec.structs.replace(found, name=name or found.name, metadata=wanted)
 
     changed = await _change(compute, number, how)
@@ -192,4 +194,9 @@ async def _tell(compute: Compute, names: Iterable[str]) -> None:
     await refresh(compute)
     wanted = set(names)
     for host in [host for host in compute.hosts.values() if host.name in wanted]:
-        await hosts.set_place(compute, host, _zone(compute.aggregates.of(host.name)))
+        await hosts.set_place(compute, host, zone_of(compute, host))
+
+
+def zone_of(compute: Compute, host: Host) -> str:
+    """Where its aggregates, as they were last seen, put a host."""
+    return _zone(compute.aggregates.of(host.name))

@@ -7,12 +7,13 @@ server in ERROR.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
 import msgspec
 from kilonova_kit.database import Connection
-from kilonova_kit.errors import Unavailable
+from kilonova_kit.errors import Conflict, Unavailable
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import new_request_id
 from kilonova_messages.reports import (
@@ -135,8 +136,10 @@ class HostReports:
                     await self._settle(where, host_id, guest)
             elif await self._is_stray(where, host_id, guest):
                 await sweep_guest(self._compute.links, cell, host_id, guest, self._compute.clock())
+        host = self._compute.hosts.get(host_id)
+        taken_at = report.taken_at - (host.clock_skew if host else 0.0)  # by our clock, as all that servers say
         for server in expected.values():
-            await self._lose(where, server, report.taken_at)
+            await self._lose(where, server, taken_at)
         return Receipt()
 
     async def guest_changed(self, cell: str, host_id: str, report: GuestEventReport) -> Receipt:
@@ -177,7 +180,8 @@ class HostReports:
         server = await cell.database.write(write)
         self._compute.announce(cell)
         if start_again and server is not None:
-            await app.start_again(self._compute, _SYSTEM, server, new_request_id())
+            with contextlib.suppress(Conflict):  # somebody has begun to act upon it since
+                await app.start_again(self._compute, _SYSTEM, server, new_request_id())
 
     async def _lose(self, cell: Cell, server: Server, taken_at: float) -> None:
         """The host does not have the guest of a server that should be there."""

@@ -1,7 +1,7 @@
 """Hosts wire ports as the network service says: rules, addresses, members of groups.
 
 Woken when the network service says that something changed, and from time to time without that. A host is told only what
-differs from what it was last told by this process.
+differs from what it was last told by this process. A cell that does not answer keeps no other cell's hosts waiting.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 from collections import defaultdict
 
 import msgspec
-from kilonova_kit.errors import KilonovaError
+from kilonova_kit.errors import KilonovaError, Unavailable
 from kilonova_messages.wishes import PortWiring
 
 from kilonova_compute.app.compute import Compute
@@ -24,22 +24,30 @@ log = logging.getLogger(__name__)
 
 
 class PortWirings:
-    """Remembers a digest of what each server's host was last told."""
+    """Remembers a digest of what each server's host was last told, as of the last run."""
 
     def __init__(self, compute: Compute) -> None:
         self._compute = compute
         self._told: dict[str, bytes] = {}
+        self._told_before: dict[str, bytes] = {}
 
     async def __call__(self) -> None:
-        now = self._compute.clock()
+        now, dark = self._compute.clock(), self._compute.unreachable_cells()
+        self._told_before, self._told = self._told_before | self._told, {}
         for host in list(self._compute.hosts.values()):
-            if host.is_up(now) and host.capabilities.get("needs_host_network", True):
+            wired = host.is_up(now) and host.capabilities.get("needs_host_network", True)
+            if wired and host.cell not in dark:
                 await self._wire_host(host)
+        self._told_before = {}  # what this run did not see is gone; a run that fails half way has it still
 
     async def _wire_host(self, host: Host) -> None:
         by_server: dict[str, list[Port]] = defaultdict(list)
         if ports := await self._compute.network.ports_on_host(host.name):
-            servers = await self._servers(host)
+            try:
+                servers = await self._servers(host)
+            except Unavailable as error:
+                log.info("ports on host %s are not wired yet: %s", host.name, error.message)
+                return
             for port in ports:  # a port that only names somebody else's server is not wired to it
                 server = servers.get(port.device_id)
                 if server is not None and server.project_id == port.project_id:
@@ -56,10 +64,9 @@ class PortWirings:
     async def _wire_server(self, host: Host, server: Server, ports: list[Port]) -> None:
         wirings = await self._compute.network.wirings(ports, server.hostname, exact=True)
         digest, server_id = _digest(wirings), server.id
-        if self._told.get(server_id) == digest:
-            return
         try:
-            await self._compute.links.wire_ports(host.cell, host.id, server_id, wirings)
+            if self._told_before.get(server_id) != digest:
+                await self._compute.links.wire_ports(host.cell, host.id, server_id, wirings)
         except KilonovaError as error:
             log.info("ports of server %s are not wired yet: %s", server_id, error.message)
             return

@@ -310,6 +310,6 @@ def count_open(tx: Connection) -> int:
 
 def purge_of(tx: Connection, server_ids: Sequence[str]) -> None:
     """Remove the records of servers that are purged."""
-    ids = list(tx.execute(select(actions.c.id).where(actions.c.server_id.in_(server_ids))).scalars())
+    ids = select(actions.c.id).where(actions.c.server_id.in_(server_ids))
     tx.execute(delete(action_lines).where(action_lines.c.action_id.in_(ids)))
-    tx.execute(delete(actions).where(actions.c.id.in_(ids)))
+    tx.execute(delete(actions).where(actions.c.server_id.in_(server_ids)))

@@ -52,3 +52,9 @@ def find_by_request(tx: Connection, request_id: str, project_id: str | None) -> 
 
 def remove(tx: Connection, server_ids: Sequence[str]) -> None:
     tx.execute(delete(requests).where(requests.c.server_id.in_(server_ids)))
+
+
+def remove_strays(tx: Connection, before: float) -> None:
+    """Remove requests that were made before a moment and never came to a server."""
+    known = select(index.c.id).where(index.c.id == requests.c.server_id)
+    tx.execute(delete(requests).where(requests.c.created_at < before, ~known.exists()))

@@ -106,3 +106,9 @@ def group_of(tx: Connection, server_id: str) -> str | None:
 
 def forget_members(tx: Connection, server_ids: Sequence[str]) -> None:
     tx.execute(delete(members).where(members.c.server_id.in_(server_ids)))
+
+
+def forget_strays(tx: Connection, before: float) -> None:
+    """Remove memberships that were written before a moment and never came to a server."""
+    known = select(index.c.id).where(index.c.id == members.c.server_id)
+    tx.execute(delete(members).where(members.c.joined_at < before, ~known.exists()))

@@ -96,9 +96,11 @@ def forget_announced(tx: Connection, numbers: Sequence[int]) -> None:
     tx.execute(_FORGET, {"numbers": list(numbers)})
 
 
-def purge(tx: Connection, deleted_before: float, most: int) -> list[str]:
-    """Remove servers that were deleted long ago; say which."""
-    where = servers.c.deleted_at < deleted_before
-    ids = list(tx.execute(select(servers.c.id).where(where).limit(most)).scalars())
-    tx.execute(delete(servers).where(servers.c.id.in_(ids)))
-    return ids
+def deleted_before(tx: Connection, moment: float, most: int) -> list[str]:
+    """Servers that were deleted before a moment, so many at most."""
+    return list(tx.execute(select(servers.c.id).where(servers.c.deleted_at < moment).limit(most)).scalars())
+
+
+def purge(tx: Connection, server_ids: Sequence[str]) -> None:
+    """Remove servers as if they had never been."""
+    tx.execute(delete(servers).where(servers.c.id.in_(server_ids)))

@@ -1,0 +1,18 @@
+"""Hosts are in the zones that their aggregates say, although a controller died between the change and telling them.
+
+Also keeps the view of aggregates (``compute.aggregates``) for what other controllers changed.
+"""
+
+from __future__ import annotations
+
+from kilonova_compute.app import aggregates, hosts
+from kilonova_compute.app.compute import Compute
+
+
+async def place_hosts(compute: Compute) -> None:
+    await aggregates.refresh(compute)
+    dark = compute.unreachable_cells()
+    for host in list(compute.hosts.values()):
+        zone = aggregates.zone_of(compute, host)
+        if host.zone != zone and host.cell not in dark:
+            await hosts.set_place(compute, host, zone)
