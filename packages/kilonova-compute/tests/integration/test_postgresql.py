@@ -90,7 +90,7 @@ async def race(controllers: list[Database], write: Callable[[Connection], Any]) 
 
 def request(project_id: str = "red") -> ServerRequest:
     return ServerRequest(
-        server_id=new_uuid(), project_id=project_id, user_id="u", resources={"VCPU": 2}, request_id="req-1"
+        server_id=new_uuid(), project_id=project_id, user_id="u", resources={"VCPU": 2}, cores=2, request_id="req-1"
     )  # fmt: skip
 
 

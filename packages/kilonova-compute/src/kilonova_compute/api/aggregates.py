@@ -23,7 +23,7 @@ from kilonova_compute.api.types.hosts import (
     CreateAggregate,
     UpdateAggregate,
 )
-from kilonova_compute.api.types.values import check_uuid, invalid
+from kilonova_compute.api.types.values import check_uuid, digits, invalid
 from kilonova_compute.app import aggregates as app
 from kilonova_compute.app import precaches
 from kilonova_compute.app.compute import Compute
@@ -34,9 +34,9 @@ AnyCall = Call[Compute, Any, NoQuery]
 
 def _number(call: AnyCall) -> int:
     text = call.path["aggregate_id"]
-    if not text.removeprefix("-").isdecimal():
+    if (number := digits(text.removeprefix("-"))) is None:
         raise BadRequest(f"Invalid input received: id must be an integer, not {text}")
-    return int(text)
+    return -number if text.startswith("-") else number
 
 
 async def index(call: Call[Compute, None, NoQuery]) -> AggregateList:

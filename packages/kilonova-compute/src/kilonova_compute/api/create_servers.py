@@ -52,11 +52,12 @@ _WITHOUT_VOLUMES = "Block devices other than the image as a local root disk are 
 
 async def create(call: CreateCall) -> Answer:
     wanted = call.body.server
+    only_reservation = as_bool("return_reservation_id", wanted.return_reservation_id)
     password = "".join(secrets.choice(_LETTERS) for _ in range(_PASSWORD_LENGTH))
     password = wanted.admin_pass if wanted.admin_pass is not UNSET else password
     wish = await _wish(call, wanted, password)
     servers = await app.create(call.app, call.identity, wish, call.request_id)
-    if as_bool("return_reservation_id", wanted.return_reservation_id):
+    if only_reservation:
         return Answer({"reservation_id": servers[0].reservation_id}, status=202)
     links = sight_of(call).links("servers", servers[0].id)
     groups = [{"name": "default"}]

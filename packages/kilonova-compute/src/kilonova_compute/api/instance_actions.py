@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
-
 from kilonova_kit.clock import iso_micros, parse_iso
 from kilonova_kit.errors import BadRequest, NotFound
 from kilonova_kit.http.operations import Call, NoQuery
-from kilonova_kit.http.paging import next_link
 from msgspec import UNSET
 
-from kilonova_compute.api import policies, versions
+from kilonova_compute.api import list_pages, policies, versions
 from kilonova_compute.api.server_views import host_id_hash
 from kilonova_compute.api.servers import found
 from kilonova_compute.api.types.instance_actions import ActionAnswer, ActionList, ActionQuery, ActionView, EventView
@@ -50,23 +47,12 @@ _RESULTS = {
 async def index(call: ListCall) -> ActionList:
     server = await found(call, deleted=call.version >= versions.ACTIONS_OF_DELETED)
     since, before = _moments(call.query)
-    size = _page_size(call)
-    marker = call.query.marker[-1] if call.query.marker else None
+    size, marker = list_pages.page_size(call, call.query.limit), list_pages.last(call.query.marker)
     page = await app.actions_of(call.app, server, since=since, before=before, marker=marker, limit=size)
     views = [_view(action) for action in page]
-    if call.version < versions.ACTIONS_PAGED or not views or len(views) < size:
+    if call.version < versions.ACTIONS_PAGED:
         return ActionList(actions=views)
-    pairs = parse_qsl(call.request.query_string, keep_blank_values=True)
-    return ActionList(actions=views, links=next_link(call.own_url, pairs, views[-1].request_id))
-
-
-def _page_size(call: ListCall) -> int:
-    if not call.query.limit:
-        return call.app.page_limit
-    text = call.query.limit[-1]
-    if not text.isdecimal():
-        raise invalid("limit", text, f"'{text}' does not match '^[0-9]*$'")
-    return min(int(text), call.app.page_limit)
+    return ActionList(actions=views, links=list_pages.page_links(call, size, [view.request_id for view in views]))
 
 
 def _moments(query: ActionQuery) -> tuple[float | None, float | None]:

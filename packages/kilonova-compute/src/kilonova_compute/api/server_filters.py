@@ -17,7 +17,7 @@ from msgspec import structs
 
 from kilonova_compute.api import versions
 from kilonova_compute.api.types.server_filters import ServerQuery
-from kilonova_compute.api.types.values import as_bool
+from kilonova_compute.api.types.values import as_bool, digits
 from kilonova_compute.model.listing import SORT_KEYS, USUAL_ORDER, ServerFilter, ServerOrder
 from kilonova_compute.model.servers import all_statuses, states_of_status
 
@@ -188,11 +188,17 @@ def _numbers(last: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in ("launch_index", "progress"):
         if name in last:
-            found[name] = int(last[name]) if last[name].isdecimal() else -1
+            found[name] = _whole(last[name])
     if "power_state" in last:
         value = last["power_state"].lower()
-        found["power"] = _POWER.get(value, int(value) if value.isdecimal() else -1)
+        found["power"] = _POWER.get(value, _whole(value))
     return found
+
+
+def _whole(text: str) -> int:
+    """The number; one that no server has where it is none."""
+    number = digits(text)
+    return -1 if number is None else number
 
 
 def _flags(last: dict[str, str]) -> dict[str, Any]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 from kilonova_kit.errors import Conflict, Unavailable
 from kilonova_kit.http.operations import Answer, Call, NoQuery
-from kilonova_kit.http.paging import next_link
 from msgspec import UNSET, UnsetType
 
-from kilonova_compute.api import policies, server_views, versions
+from kilonova_compute.api import list_pages, policies, server_views, versions
 from kilonova_compute.api.server_filters import Asked, asked_of
 from kilonova_compute.api.types.server_filters import ServerQuery
 from kilonova_compute.api.types.servers import (
@@ -24,7 +22,7 @@ from kilonova_compute.api.types.servers import (
     UnreachableAnswer,
     UpdateServer,
 )
-from kilonova_compute.api.types.values import check_address, check_short_hostname, invalid
+from kilonova_compute.api.types.values import check_address, check_short_hostname
 from kilonova_compute.app import server_groups
 from kilonova_compute.app import servers as app
 from kilonova_compute.app.compute import Compute
@@ -87,24 +85,12 @@ def _dark_cells(call: ListCall, asked: Asked) -> frozenset[str]:
 
 async def _page(call: ListCall, asked: Asked) -> tuple[list[Server], list[Link]]:
     """A page, with a link to the next one where this one is full."""
-    size = _page_size(call)
+    size = list_pages.page_size(call, call.query.limit)
     if asked.nothing or size == 0:
         return [], []
-    marker = call.query.marker[-1] if call.query.marker else None
+    marker = list_pages.last(call.query.marker)
     servers = (await app.listed(call.app, asked.filter, asked.order, marker, size))[:size]
-    if len(servers) < size:
-        return servers, []
-    pairs = parse_qsl(call.request.query_string, keep_blank_values=True)
-    return servers, next_link(call.own_url, pairs, servers[-1].id)
-
-
-def _page_size(call: ListCall) -> int:
-    if not call.query.limit:
-        return call.app.page_limit
-    text = call.query.limit[-1]
-    if not text.isdecimal():
-        raise invalid("limit", text, f"'{text}' does not match '^[0-9]*$'")
-    return min(int(text), call.app.page_limit)
+    return servers, list_pages.page_links(call, size, [server.id for server in servers])
 
 
 # --- one server

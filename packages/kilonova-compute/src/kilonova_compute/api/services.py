@@ -145,11 +145,12 @@ async def update(call: Call[Compute, ServiceChange, NoQuery]) -> ServiceAnswer:
         raise BadRequest("No updates were requested. Fields 'status' or 'forced_down' should be specified.")
     if wanted.status == "enabled" and wanted.disabled_reason is not UNSET:
         raise BadRequest("Specifying 'disabled_reason' with status 'enabled' is invalid.")
+    forced = UNSET if wanted.forced_down is UNSET else as_bool("forced_down", wanted.forced_down)
     if wanted.status is not UNSET:
         reason = wanted.disabled_reason if wanted.disabled_reason is not UNSET else None
         host = await hosts.set_disabled(call.app, host, wanted.status == "disabled", reason)
-    if wanted.forced_down is not UNSET:
-        host = await hosts.force_down(call.app, host, as_bool("forced_down", wanted.forced_down))
+    if forced is not UNSET:
+        host = await hosts.force_down(call.app, host, forced)
     return ServiceAnswer(service=_view(call, host))
 
 

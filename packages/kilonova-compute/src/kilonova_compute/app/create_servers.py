@@ -36,6 +36,8 @@ from kilonova_compute.store import servers as store
 from kilonova_compute.store.actions import Journal
 
 _GIB = 1024**3
+#: So many servers may one question ask for: as many as placement claims in one step.
+MOST_AT_ONCE = 1000
 
 
 class WishedFile(NamedTuple):
@@ -160,7 +162,9 @@ async def _most_that_fit(compute: Compute, identity: Identity, wish: CreateWish,
 
     At least the least that was asked for, else QuotaExceeded.
     """
-    least, most, flavor = wish.count_min, wish.count_max, wish.flavor
+    least, most, flavor = wish.count_min, min(wish.count_max, MOST_AT_ONCE), wish.flavor
+    if least > most:
+        raise BadRequest(f"min_count={least} is more than one request may ask for: ask for {most} at most.")
     if (keeper := compute.identity_limits) is not None:
         asked = presets.amounts_of_flavor(compute, flavor)
         return await unified_limits.most_that_fit(compute, keeper, project_id, asked, least, most), False

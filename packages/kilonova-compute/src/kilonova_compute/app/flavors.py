@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 import msgspec
 from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound
 from kilonova_kit.http.identity import Identity
 from kilonova_kit.ids import new_uuid
+from kilonova_kit.patterns import check_pattern, occurs
 
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.model.flavors import SORT_FIELDS, Flavor, FlavorFilter
@@ -113,10 +113,11 @@ def _order(sort_key: str) -> Callable[[Flavor], tuple[bool, object, int]]:
 
 
 def _matcher(wanted: FlavorFilter, project_id: str | None) -> Callable[[Flavor], bool]:
+    pattern = wanted.name_pattern or ""
     try:
-        pattern = re.compile(wanted.name_pattern or "")
-    except re.error as error:
-        raise BadRequest(f"Invalid name filter [{wanted.name_pattern}]: {error}") from None
+        check_pattern(pattern)
+    except ValueError as error:
+        raise BadRequest(f"Invalid name filter [{pattern}]: {error}") from None
 
     def matches(flavor: Flavor) -> bool:
         if wanted.is_public and not flavor.usable_by(project_id):
@@ -125,7 +126,7 @@ def _matcher(wanted: FlavorFilter, project_id: str | None) -> Callable[[Flavor],
             return False
         if flavor.ram < (wanted.min_ram or 0) or flavor.disk < (wanted.min_disk or 0):
             return False
-        return pattern.search(flavor.name) is not None
+        return occurs(pattern, flavor.name)
 
     return matches
 

@@ -41,6 +41,8 @@ def preset_of(flavor: FlavorSnapshot, image: ImageSnapshot | None, needs: Requir
         bundles=needs.bundles,
         bundles_apart=needs.bundles_apart,
         flavor=flavor.name,
+        cores=flavor.vcpus,
+        ram=flavor.ram,
         required_traits=needs.required_traits,
         forbidden_traits=needs.forbidden_traits,
         preferred_traits=needs.preferred_traits,

@@ -146,9 +146,8 @@ def check_again(tx: Connection, settings: Limits, asked: Sequence[ServerRequest]
 def _wanted(requests: Sequence[ServerRequest]) -> Counter[str]:
     """What these servers are in quotas."""
     found: Counter[str] = Counter()
-    for amounts in [request.amounts() for request in requests]:
-        cores = amounts.get("VCPU", 0) + amounts.get("PCPU", 0)
-        found.update({"instances": 1, "cores": cores, "ram": amounts.get("MEMORY_MB", 0)})
+    for request in requests:
+        found.update({"instances": 1, "cores": request.cores, "ram": request.ram})
     return found
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from kilonova_compute.model.cannot_honour import CannotHonour
 from kilonova_compute.model.layouts import ORDINARY_PAGE_KIB, RequestedCell
+from kilonova_compute.model.whole_numbers import whole_number
 
 _POLICIES = ("dedicated", "shared", "mixed")
 _THREADS = ("prefer", "isolate", "require")
@@ -119,7 +120,7 @@ def _policy_by_resources(policy: str, vcpus: int, emulator: str, specs: Mapping[
 
 def _sum(specs: Mapping[str, str], resource_class: str) -> int:
     pattern = re.compile(rf"resources([1-9][0-9]*)?:{resource_class}")
-    return sum(int(value) for name, value in specs.items() if pattern.fullmatch(name) and value.strip().isdigit())
+    return sum(whole_number(value.strip()) or 0 for name, value in specs.items() if pattern.fullmatch(name))
 
 
 def _dedicated(policy: str, vcpus: int, mask: str) -> frozenset[int]:
@@ -205,7 +206,7 @@ def _node_count(said: Said) -> int:
     if flavor and image:
         raise CannotHonour(_overrides("hw_numa_nodes"))
     nodes = flavor or image
-    if nodes and not (nodes.isdigit() and 0 < int(nodes) <= _MOST_NODES):
+    if nodes and not 0 < (whole_number(nodes) or 0) <= _MOST_NODES:
         raise CannotHonour(f"The property 'numa_nodes' cannot be '{nodes}'. It must be a number greater than 0")
     return int(nodes or 0)
 
@@ -231,9 +232,9 @@ def _numbered(said: Mapping[str, str], prefix: str) -> list[str]:
 
 
 def _mib(text: str) -> int:
-    if not text.strip().isdigit() or not int(text):
+    if not (mib := whole_number(text.strip())):
         raise CannotHonour(f"The memory of a NUMA node cannot be '{text}': it is a whole number of MB.")
-    return int(text)
+    return mib
 
 
 def _even(nodes: int, vcpus: int, ram: int, dedicated: frozenset[int]) -> tuple[RequestedCell, ...]:

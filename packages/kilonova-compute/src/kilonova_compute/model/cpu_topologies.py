@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from kilonova_compute.model.cannot_honour import CannotHonour
 from kilonova_compute.model.layouts import RequestedTopology
+from kilonova_compute.model.whole_numbers import whole_number
 
 _MOST = 65536
 _PARTS = ("sockets", "cores", "threads")
@@ -45,7 +46,7 @@ def _counts(said: Mapping[str, str], prefix: str) -> _Counts:
 
 def _number(said: Mapping[str, str], name: str) -> int:
     value = said.get(name, "").strip()
-    if value and not (value.isdigit() and int(value) > 0):
+    if value and not whole_number(value):
         raise CannotHonour(f"{name}={value} cannot be honoured: it must be a whole number above 0.")
     return int(value or 0)
 

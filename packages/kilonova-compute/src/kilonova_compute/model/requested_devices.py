@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from kilonova_compute.model.cannot_honour import CannotHonour
+from kilonova_compute.model.whole_numbers import whole_number
 
 _POLICIES = ("required", "preferred", "legacy", "socket")
 _ALIAS = re.compile(r"\s*([^:,]+?)\s*:\s*(\d{1,4})\s*")
@@ -130,15 +131,15 @@ def _by_alias(name: str, count: int, aliases: Aliases, policy: str) -> Requested
 def _by_name(name: str, value: str, aliases: Aliases, policy: str) -> RequestedDevices:
     """``device:CLASS=N`` or ``device:ALIAS=N``."""
     key = name.removeprefix(DEVICE)
-    if not value.strip().isdigit():
+    if (count := whole_number(value.strip())) is None:
         raise CannotHonour(f"The extra spec {name}={value} cannot be honoured: it is no whole number.")
     if key in aliases:
-        return _by_alias(key, int(value), aliases, policy)
+        return _by_alias(key, count, aliases, policy)
     if not _CLASS.fullmatch(key):
         raise CannotHonour(
             f"The extra spec {name}={value} cannot be honoured: {key} is no alias and no CUSTOM_… class."
         )
-    return RequestedDevices(resource_class=key, count=int(value), near=policy or "legacy")
+    return RequestedDevices(resource_class=key, count=count, near=policy or "legacy")
 
 
 # --- bundles
@@ -183,6 +184,6 @@ def _amount(suffix: str, resource_class: str, value: str) -> int:
     said = f"The extra spec resources{suffix}:{resource_class}={value} cannot be honoured"
     if resource_class not in _PLAIN and not _CLASS.fullmatch(resource_class):
         raise CannotHonour(f"{said}: guests get {', '.join(sorted(_PLAIN))}, CUSTOM_… in groups.")
-    if not re.fullmatch(r"\d{1,15}", value) or not int(value):
+    if not (amount := whole_number(value)):
         raise CannotHonour(f"{said}: it is no whole number above 0.")
-    return int(value)
+    return amount

@@ -44,7 +44,8 @@ class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     ``hosts``: one of these, where it is not None. ``network``: the host's address is in it. ``carries``: marks by which
     hosts that are only for some may be taken. ``resources`` are divisible; the cores and the memory of the ``layout``'s
     cells are not among them. ``bundles_apart``: each bundle from a provider of its own. ``machine``: the class of a
-    whole machine, of which the resources are the least.
+    whole machine, of which the resources are the least. ``cores``, ``ram``: what quotas count, which is what the flavor
+    is called for, whatever its extra specs claim instead.
     """
 
     server_id: str
@@ -57,6 +58,8 @@ class ServerRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     bundles: tuple[RequestedBundle, ...] = ()
     bundles_apart: bool = False
     flavor: str = ""
+    cores: int = 0
+    ram: int = 0
     required_traits: tuple[str, ...] = ()
     forbidden_traits: tuple[str, ...] = ()
     preferred_traits: tuple[str, ...] = ()

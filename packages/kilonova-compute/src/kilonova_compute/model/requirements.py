@@ -18,13 +18,13 @@ from kilonova_compute.model.layouts import RequestedLayout
 from kilonova_compute.model.layouts_of_flavors import layout_of
 from kilonova_compute.model.requested_devices import Aliases, RequestedBundle, RequestedDevices, bundles_of, devices_of
 from kilonova_compute.model.requests import RequestedLabel
+from kilonova_compute.model.whole_numbers import whole_number
 
 _FALSE = frozenset({"f", "false", "off", "n", "no", "0"})
 _DEDICATED = "PCPU"
 _PLAIN_RESOURCES = frozenset({"VCPU", "MEMORY_MB", "DISK_GB", _DEDICATED})
 _CUSTOM = re.compile(r"CUSTOM_[A-Z0-9_]+")
 _TRAIT = re.compile(r"[A-Z][A-Z0-9_]*")
-_AMOUNT = re.compile(r"\d{1,15}")
 _EVERY_HOST_RUNS = frozenset({"x86_64", "amd64", "i686", "i386"})
 
 
@@ -165,9 +165,9 @@ def _amount(name: str, resource_class: str, value: str) -> int:
         raise CannotHonour(
             f"The extra spec {name}={value} cannot be honoured: guests get VCPU, PCPU, MEMORY_MB, DISK_GB, CUSTOM_…."
         )
-    if not _AMOUNT.fullmatch(value.strip()):
+    if (amount := whole_number(value.strip())) is None:
         raise CannotHonour(f"The extra spec {name}={value} cannot be honoured: it is no whole number.")
-    return int(value)
+    return amount
 
 
 def _names_of_traits(name: str, value: str) -> list[str]:

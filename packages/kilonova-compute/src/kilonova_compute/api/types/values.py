@@ -29,6 +29,8 @@ Certificates = Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(min_leng
 
 _SHORT_HOSTNAME = re.compile(r"^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$")
 _METADATA_KEY = re.compile(r"^[a-zA-Z0-9-_:. ]{1,255}$")
+_DIGITS = re.compile(r"[0-9]+")
+_MOST_DIGITS, _LARGEST = 18, 10**18
 _TRUE = frozenset({"true", "1", "on", "yes"})
 _FALSE = frozenset({"false", "0", "off", "no"})
 #: What one server may have.
@@ -52,9 +54,9 @@ def as_bool(field: str, value: Flag) -> bool:
 
 def as_positive(field: str, value: int | str) -> int:
     """Read a number of at least one, which may come as text."""
-    if isinstance(value, str) and not re.fullmatch(r"[0-9]+", value):
+    number = digits(value) if isinstance(value, str) else value
+    if number is None:
         raise invalid(field, value, f"'{value}' does not match '^[0-9]*$'")
-    number = int(value)
     if number < 1:
         raise invalid(field, value, f"{number} is less than the minimum of 1")
     return number
@@ -62,11 +64,19 @@ def as_positive(field: str, value: int | str) -> int:
 
 def whole_text(name: str, text: str) -> int:
     """A query parameter that is a whole number. Raises BadRequest."""
-    if not re.fullmatch(r"[0-9]+", text):
+    if (number := digits(text)) is None:
         raise BadRequest(
             f"Invalid input for query parameters {name}. Value: {text}. '{text}' does not match '^[0-9]*$'"
         )
-    return int(text)
+    return number
+
+
+def digits(text: str) -> int | None:
+    """The number that plain digits say, None for any other text; what no column holds is as good as the largest."""
+    if not _DIGITS.fullmatch(text):
+        return None
+    said = text.lstrip("0")
+    return int(said or "0") if len(said) <= _MOST_DIGITS else _LARGEST
 
 
 def check_uuid(field: str, value: str) -> str:
