@@ -237,6 +237,8 @@ class FakePlacement(FakeService):
             explanation = {"hosts": len(self.hosts), "fits": 0, "constraints": []}
             error = {"status": 409, "title": "Conflict", "detail": "none", "code": "x", "request_id": "r"}
             return answer(409, {"errors": [error], "explanation": explanation})
+        if any(self.claims.get(one, {}).get("state") == "released" for one in body["claim_ids"]):
+            return answer(409, {"errors": [{"detail": "released before", "code": "placement.claim_released"}]})
         owners = body["owners"]
         for number, identifier in enumerate(body["claim_ids"]):
             owner = owners[number] if len(owners) > 1 else owners[0]

@@ -154,6 +154,7 @@ class ComputeApp:
             image_ticket=tickets.sign,
             check_ticket=tickets.check,
             admission=self._admission,
+            wire_ports=self._wire_ports,
             page_limit=self._settings.page_limit,
             flavors_on_demand=self._settings.flavors_on_demand,
             device_aliases=self._settings.device_aliases,
@@ -188,6 +189,9 @@ class ComputeApp:
     def network_changed(self, what: str) -> None:
         """The network service says that rules, ports or subnets changed; ``what`` is the plural name."""
         self._network.forget(what)
+        self._wire_ports()
+
+    def _wire_ports(self) -> None:
         if self._wirings is not None:
             self._wirings.wake()
 

@@ -173,6 +173,14 @@ async def test_a_host_that_is_heard_while_its_cell_is_away_is_not_taken_for_sile
     assert compute.hosts["id-beta"].is_up(compute.clock())
 
 
+async def test_ports_are_looked_at_as_soon_as_somebody_says_so(plane: Plane) -> None:
+    wirings = plane.app._wirings
+    assert wirings is not None
+    await _until(lambda: not wirings.woken.is_set())
+    plane.app.compute.wire_ports()
+    assert wirings.woken.is_set()
+
+
 async def test_a_cell_that_appears_by_a_row_is_taken_in_without_a_restart(plane: Plane) -> None:
     url = f"sqlite:///{plane.folder}/cell3.db"
     await plane.app.compute.cells.database.write(lambda tx: store.enter(tx, {"cell3": url}))

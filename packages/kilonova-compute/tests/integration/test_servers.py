@@ -6,9 +6,13 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from compute_world import World
+import pytest
+from compute_fakes import no_pulse
+from compute_world import HOSTS, World
 from kilonova_compute.app.compute import Limits
+from kilonova_compute.model.servers import VmState
 from kilonova_kit.ids import new_uuid
+from kilonova_messages.steps import StepError
 
 
 async def _refused(world: World, status: int, version: str = "2.1", who: str = "alice", **more: Any) -> str:
@@ -292,3 +296,54 @@ async def test_an_own_network_without_subnets_does_not_hide_a_shared_one(world: 
     server_id = await world.boot()
     shown = (await world.get("alice", f"/servers/{server_id}"))["server"]
     assert list(shown["addresses"]) == ["private"]
+
+
+async def test_a_claim_that_expired_before_it_could_be_bound_is_made_again(world: World) -> None:
+    server_id = await _claimed_only(world)
+    world.placement.expire_held()
+    first = world.placement.claims[server_id]
+    world.placement.claims[f"{server_id}.again"] = {**first, "claim_id": f"{server_id}.again"}  # as a crash left it
+    world.placement.away = False
+    await world.settle()
+    assert (await world.get("alice", f"/servers/{server_id}"))["server"]["status"] == "ACTIVE"
+    assert len(world.placement.live()) == 1
+
+
+async def _claimed_only(world: World) -> str:
+    """A server whose claim is held; placement has gone away before it could be bound."""
+
+    async def go_away() -> None:
+        world.placement.away = True
+
+    world.placement.pulse = go_away
+    server_id = await world.boot(settle=False)
+    await world.compute.engine.drain()
+    world.placement.pulse = no_pulse
+    return server_id
+
+
+@pytest.mark.parametrize("refused", [True, False])
+async def test_the_password_of_a_server_that_cannot_be_is_forgotten(world: World, refused: bool) -> None:
+    if refused:
+        world.placement.hosts.clear()
+    else:
+        world.hosts.refusals = {f"id-{name}": StepError(code="internal", message="no") for name in HOSTS}
+    server_id = await world.boot(adminPass="secret")
+    server = await world.server(server_id)
+    assert server is not None
+    assert (server.vm_state, server.admin_password) == (VmState.ERROR, "")
+
+
+async def test_an_interface_shows_the_tag_that_it_was_asked_for_with(world: World) -> None:
+    other = world.network.add_network("other")
+    networks = [{"uuid": world.network.network_id}, {"uuid": other, "tag": "fast"}]
+    wanted = {"name": "web", "imageRef": world.images.image_id, "flavorRef": "1", "networks": networks}
+    reply = await world.ask("alice", "POST", "/servers", {"server": wanted}, "2.42")
+    server_id = reply.json()["server"]["id"]
+    await world.settle()
+    path = f"/servers/{server_id}/os-interface"
+    shown = (await world.get("alice", path, "2.70"))["interfaceAttachments"]
+    assert {one["net_id"]: one["tag"] for one in shown} == {world.network.network_id: None, other: "fast"}
+    port = next(one["port_id"] for one in shown if one["tag"])
+    assert (await world.get("alice", f"{path}/{port}", "2.70"))["interfaceAttachment"]["tag"] == "fast"
+    assert "tag" not in (await world.get("alice", f"{path}/{port}", "2.69"))["interfaceAttachment"]

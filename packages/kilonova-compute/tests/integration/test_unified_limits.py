@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -66,6 +68,22 @@ async def test_claims_are_counted_by_class(world: World, kept: FakeIdentity) -> 
     assert (await ask(world, "bob"))[0] == 202
     kept.give("red", "class:VCPU", 3)
     assert (await ask(world))[0] == 202
+
+
+async def test_no_more_servers_are_let_in_at_once_than_the_limit_has(world: World, kept: FakeIdentity) -> None:
+    kept.give("red", "servers", 3)
+    outcomes = Counter(status for status, _ in await asyncio.gather(*(ask(world) for _ in range(8))))
+    assert outcomes == {202: 3, 403: 5}
+
+
+async def test_what_is_claimed_at_once_is_never_more_than_the_limit(world: World, kept: FakeIdentity) -> None:
+    kept.register("class:VCPU", 2)
+    outcomes = Counter(status for status, _ in await asyncio.gather(*(ask(world) for _ in range(8))))
+    assert set(outcomes) <= {202, 403}
+    await world.settle()
+    assert len(world.placement.live()) == outcomes[202] <= 2
+    fits = 2 - outcomes[202]
+    assert [(await ask(world))[0] for _ in range(fits + 1)] == [202] * fits + [403]
 
 
 async def test_as_many_are_made_as_there_is_room_for(world: World, kept: FakeIdentity) -> None:

@@ -18,6 +18,7 @@ from kilonova_compute.actions.guest_wishes import wish_for
 from kilonova_compute.actions.steps import Action, Context, Outcome, Step, StepFailed, minutes
 from kilonova_compute.external.network import Port
 from kilonova_compute.external.placement import Refused
+from kilonova_compute.model.actions import StepFault
 from kilonova_compute.model.requests import ClaimedPlace, ServerRequest
 from kilonova_compute.model.servers import Power, Server, TaskState, VmState, WantedNetwork
 
@@ -42,6 +43,8 @@ async def _claim_anew(context: Context, claim_id: str) -> ClaimedPlace:
         await placement.claim({claim_id: request})
     except Refused as refused:
         raise StepFailed("no_host", refused.message) from refused
+    except Conflict as expired:  # claimed before a crash, and not bound in time: another attempt has another id
+        raise StepFailed("no_host", expired.message, elsewhere=True) from expired
     place = await placement.bind(claim_id)
     if place is None:
         raise StepFailed("no_host", "the claim was lost before it could be bound", elsewhere=True)
@@ -82,18 +85,13 @@ async def bind_ports(context: Context) -> Outcome:
     existing = [] if context.first_try else await network.ports_of(server)
     ports: list[Port] = []
     for number, wanted in enumerate(server.networks):
-        made = next((port for port in existing if _answers(port, wanted, number)), None)
+        made = next((port for port in existing if port.answers(wanted, number)), None)
         ports.append(made or await _make_port(context, wanted, number))
     addresses = await network.addresses(ports)
     return Outcome(
         result={"ports": msgspec.to_builtins(ports)},
         change=lambda server: msgspec.structs.replace(server, addresses=addresses, task_state=TaskState.SPAWNING),
     )
-
-
-def _answers(port: Port, wanted: WantedNetwork, number: int) -> bool:
-    """Whether a port of the server is the one that was made (or bound) for this wish."""
-    return port.id == wanted.port_id if wanted.port_id else port.binding_profile.get("nic") == number
 
 
 async def _make_port(context: Context, wanted: WantedNetwork, number: int) -> Port:
@@ -171,6 +169,10 @@ def _built(server: Server) -> Server:
     )
 
 
+def _failed(server: Server, fault: StepFault) -> Server:
+    return msgspec.structs.replace(states.in_error(server, fault), admin_password="")
+
+
 CREATE_SERVER = Action(
     verb="create",
     steps=(
@@ -180,6 +182,6 @@ CREATE_SERVER = Action(
     ),
     begun=states.doing(TaskState.SCHEDULING),
     finished=_built,
-    failed=states.in_error,
+    failed=_failed,
     attempts=3,
 )

@@ -50,7 +50,7 @@ class Events(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 async def receive_events(call: Call[Compute, Events, NoQuery]) -> Answer:
-    """Accept what concerns a server on a host. Ports are looked at anew at once, for the network may have changed."""
+    """Accept what concerns a server on a host. Ports are looked at soon, for the network may have changed."""
     for event in call.body.events:
         if call.version < _EVENTS_SINCE.get(event.name, (9999, 0)):
             raise invalid("name", event.name, f"'{event.name}' is not one of {list(_EVENTS_SINCE)}")
@@ -59,6 +59,7 @@ async def receive_events(call: Call[Compute, Events, NoQuery]) -> Answer:
     answered = [await _received(call, event) for event in call.body.events]
     if any(event.code == 200 for event in answered):
         call.app.network.forget()
+        call.app.wire_ports()
     return Answer(Events(events=answered), status=200 if all(event.code == 200 for event in answered) else 207)
 
 

@@ -14,6 +14,7 @@ from kilonova_compute.api.servers import found
 from kilonova_compute.app import server_interfaces, server_security_groups, server_topologies
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.external.network import Port
+from kilonova_compute.model.servers import Server
 
 NoBody = Call[Compute, None, NoQuery]
 
@@ -22,19 +23,20 @@ NoBody = Call[Compute, None, NoQuery]
 
 
 async def interfaces(call: NoBody) -> dict[str, Any]:
-    ports = await server_interfaces.listed(call.app, await found(call))
-    return {"interfaceAttachments": [_interface(port, call) for port in ports]}
+    server = await found(call)
+    ports = await server_interfaces.listed(call.app, server)
+    return {"interfaceAttachments": [_interface(port, server, call) for port in ports]}
 
 
 async def interface(call: NoBody) -> dict[str, Any]:
     server, port_id = await found(call), call.path["port_id"]
     for port in await server_interfaces.listed(call.app, server):
         if port.id == port_id:
-            return {"interfaceAttachment": _interface(port, call)}
+            return {"interfaceAttachment": _interface(port, server, call)}
     raise NotFound(f"Instance {server.id} does not have a port with id {port_id}")
 
 
-def _interface(port: Port, call: NoBody) -> dict[str, Any]:
+def _interface(port: Port, server: Server, call: NoBody) -> dict[str, Any]:
     view: dict[str, Any] = {
         "port_state": port.status,
         "port_id": port.id,
@@ -42,7 +44,7 @@ def _interface(port: Port, call: NoBody) -> dict[str, Any]:
         "mac_addr": port.mac_address,
         "fixed_ips": [{"subnet_id": ip["subnet_id"], "ip_address": ip["ip_address"]} for ip in port.fixed_ips],
     }
-    return {**view, "tag": None} if call.version >= (2, 70) else view
+    return {**view, "tag": server_interfaces.tag_of(port, server)} if call.version >= (2, 70) else view
 
 
 async def not_here(call: Call[Compute, Any, NoQuery]) -> Answer:

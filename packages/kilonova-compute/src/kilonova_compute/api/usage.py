@@ -48,7 +48,9 @@ async def show(call: UsageCall) -> UsageAnswer:
 async def _page(
     call: UsageCall, period: app.Period, project_id: str | None
 ) -> tuple[list[Server], list[list_pages.Link]]:
-    """A page of servers; before 2.40 there was only one."""
+    """A page of servers; before 2.40 there were no pages, and sums are over all."""
+    if call.version < _PAGED:
+        return await app.servers_in(call.app, period, project_id, None, None), []
     size = list_pages.page_size(call, call.query.limit)
     servers = await app.servers_in(call.app, period, project_id, list_pages.last(call.query.marker), size)
     return servers, list_pages.page_links(call, size, [server.id for server in servers])

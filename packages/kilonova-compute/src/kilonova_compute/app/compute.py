@@ -64,6 +64,8 @@ class Compute:
     image_ticket: Callable[[str, str], str]
     check_ticket: Callable[[str, str], None]
     admission: Admission
+    #: Has ports looked at soon, not only from time to time.
+    wire_ports: Callable[[], None] = lambda: None
     #: The longest page of any list.
     page_limit: int = 1000
     flavors_on_demand: OnDemandBounds = field(default_factory=dict)

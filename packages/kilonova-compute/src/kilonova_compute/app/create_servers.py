@@ -24,6 +24,7 @@ from kilonova_compute.app import hints, presets, quotas, server_groups, unified_
 from kilonova_compute.app import servers as app
 from kilonova_compute.app.compute import Compute
 from kilonova_compute.cells.cells import CELL0
+from kilonova_compute.external.identity import KeptLimits
 from kilonova_compute.external.image import snapshot_of
 from kilonova_compute.external.placement import Refused
 from kilonova_compute.model.actions import Line, LineState, StepFault
@@ -32,6 +33,7 @@ from kilonova_compute.model.servers import Fault, FlavorSnapshot, ImageSnapshot,
 from kilonova_compute.store import actions as action_store
 from kilonova_compute.store import index as index_store
 from kilonova_compute.store import requests as request_store
+from kilonova_compute.store import server_groups as group_store
 from kilonova_compute.store import servers as store
 from kilonova_compute.store.actions import Journal
 
@@ -118,7 +120,8 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
         check_metadata_count(compute, project_id, wish.metadata, most)
     if wish.files:
         await _check_files(compute, project_id, wish.files)
-    count, limited = await _most_that_fit(compute, identity, wish, project_id)
+    kept = await compute.identity_limits.of(project_id) if compute.identity_limits else None
+    count, limited = await _most_that_fit(compute, identity, wish, project_id, kept)
     wish = msgspec.structs.replace(wish, count_max=count)
     image = await checked_image(compute, identity, wish)
     needs = presets.needs_of(wish.flavor, image, compute.device_aliases)
@@ -136,9 +139,9 @@ async def create(compute: Compute, identity: Identity, wish: CreateWish, request
     requests = {server.id: _request(server, preset, wish, request_id) for server in servers}
     members = await server_groups.most_members(compute, preset.group) if preset.group else -1
     asked = list(requests.values())
-    await compute.cells.database.write(lambda tx: _write_down(tx, compute, asked, limited, members))
+    await compute.cells.database.write(lambda tx: _write_down(tx, compute, asked, limited, kept, members))
     try:
-        places = await compute.placement.claim({claim_id_of(one, 1): asked for one, asked in requests.items()})
+        places = await _claim(compute, asked, kept)
     except Refused as refused:
         return await _write_refused(compute, identity, servers, refused.message, request_id)
     placed = [_in_cell(server, places[claim_id_of(server.id, 1)]) for server in servers]
@@ -157,17 +160,19 @@ def _check_zone(compute: Compute, wish: CreateWish) -> None:
         raise BadRequest("The requested availability zone is not available")
 
 
-async def _most_that_fit(compute: Compute, identity: Identity, wish: CreateWish, project_id: str) -> tuple[int, bool]:
-    """As many as the project's quota has room for, and whether there is a limit that must be looked at again.
+async def _most_that_fit(
+    compute: Compute, identity: Identity, wish: CreateWish, project_id: str, kept: KeptLimits | None
+) -> tuple[int, bool]:
+    """As many as the project's quota has room for, and whether there is a limit of ours that must be looked at again.
 
     At least the least that was asked for, else QuotaExceeded.
     """
     least, most, flavor = wish.count_min, min(wish.count_max, MOST_AT_ONCE), wish.flavor
     if least > most:
         raise BadRequest(f"min_count={least} is more than one request may ask for: ask for {most} at most.")
-    if (keeper := compute.identity_limits) is not None:
+    if kept is not None:
         asked = presets.amounts_of_flavor(compute, flavor)
-        return await unified_limits.most_that_fit(compute, keeper, project_id, asked, least, most), False
+        return await unified_limits.most_that_fit(compute, kept, project_id, asked, least, most), False
     check = partial(app.check_room, compute, project_id, user_id=identity.user_id, vcpus=flavor.vcpus, ram=flavor.ram)
     if least == most:  # counted only once, where the request is written
         return most, await quotas.is_limited(compute, project_id, identity.user_id)
@@ -367,14 +372,45 @@ def _in_cell(server: Server, place: ClaimedPlace) -> Server:
     return msgspec.structs.replace(server, cell=place.cell, claim_id=place.claim_id)
 
 
+# --- claiming
+
+
+async def _claim(compute: Compute, asked: Sequence[ServerRequest], kept: KeptLimits | None) -> dict[str, ClaimedPlace]:
+    """Hold a claim for each. Raises Refused; QuotaExceeded where others claimed the rest of a limit meanwhile."""
+    places = await compute.placement.claim({claim_id_of(one.server_id, 1): one for one in asked})
+    if kept is not None:
+        try:
+            await unified_limits.check_claims(compute, kept, asked)
+        except QuotaExceeded:
+            await compute.cells.database.write(lambda tx: _take_back(tx, asked))
+            for claim_id in places:
+                await compute.placement.release(claim_id)
+            raise
+    return places
+
+
+def _take_back(tx: Connection, requests: Sequence[ServerRequest]) -> None:
+    """Forget requests that will never come to servers."""
+    ids = [request.server_id for request in requests]
+    request_store.remove(tx, ids)
+    group_store.forget_members(tx, ids)
+
+
 # --- writing
 
 
 def _write_down(
-    tx: Connection, compute: Compute, requests: Sequence[ServerRequest], limited: bool, most_members: int
+    tx: Connection,
+    compute: Compute,
+    requests: Sequence[ServerRequest],
+    limited: bool,
+    kept: KeptLimits | None,
+    most_members: int,
 ) -> None:
     """The requests, and with them the membership in their group. Raises QuotaExceeded."""
-    if limited:
+    if kept is not None:
+        unified_limits.check_servers(tx, kept, requests, compute.clock())
+    elif limited:
         quotas.check_again(tx, compute.limits, requests, compute.clock())
     request_store.add(tx, requests, compute.clock())
     if (group := requests[0].group) is not None:
@@ -420,7 +456,8 @@ async def _write_refused(
     """Servers that found no host live in cell0, in ERROR, and say why."""
     cell, now = compute.cells.get(CELL0), compute.clock()
     fault = Fault(code=500, message=why, created_at=now, details="no_host")
-    failed = [msgspec.structs.replace(one, vm_state=VmState.ERROR, fault=fault) for one in servers]
+    how: dict[str, Any] = {"vm_state": VmState.ERROR, "fault": fault, "admin_password": ""}
+    failed = [msgspec.structs.replace(one, **how) for one in servers]
 
     def write(tx: Connection) -> None:
         for server in failed:

@@ -29,8 +29,6 @@ DEFAULT_CLASS = "default"
 NETWORK_QUOTAS = {"fixed_ips": -1, "floating_ips": -1, "security_groups": -1, "security_group_rules": -1}
 #: What servers take of quotas.
 _ROOM = ("instances", "cores", "ram")
-#: For how long a server may be on its way into the index.
-_WAY_SECONDS = 60.0
 NAMES = (*Limits.__struct_fields__, *NETWORK_QUOTAS)
 
 
@@ -135,7 +133,7 @@ def check_again(tx: Connection, settings: Limits, asked: Sequence[ServerRequest]
     """
     project_id, user_id = asked[0].project_id, asked[0].user_id
     store.hold(tx, project_id)
-    waiting = request_store.on_their_way(tx, project_id, now - _WAY_SECONDS)
+    waiting = request_store.on_their_way(tx, project_id, now - request_store.WAY_SECONDS)
 
     def used(user: str) -> dict[str, int]:
         return Counter(_used(tx, project_id, user)) + _wanted([one for one in waiting if user in ("", one.user_id)])

@@ -11,14 +11,18 @@ driver for unified limits answers. Use is a sum: over the server index, and over
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from kilonova_kit.database import Connection
 from kilonova_kit.errors import QuotaExceeded
 
 from kilonova_compute.app.compute import Compute, Limits
 from kilonova_compute.external.identity import IdentityLimits, KeptLimits
+from kilonova_compute.model.requests import ServerRequest
 from kilonova_compute.store import index as index_store
+from kilonova_compute.store import quotas as quota_store
+from kilonova_compute.store import requests as request_store
 from kilonova_compute.store import server_groups as group_store
 
 _SERVERS, _CLASS = "servers", "class:"
@@ -64,10 +68,9 @@ async def used(compute: Compute, project_id: str) -> dict[str, int]:
 
 
 async def most_that_fit(
-    compute: Compute, keeper: IdentityLimits, project_id: str, resources: Mapping[str, int], least: int, most: int
+    compute: Compute, kept: KeptLimits, project_id: str, resources: Mapping[str, int], least: int, most: int
 ) -> int:
     """How many alike a project may still have, up to ``most``. Raises QuotaExceeded for fewer than ``least``."""
-    kept = await keeper.of(project_id)
     have = {_CLASS + name: amount for name, amount in (await compute.placement.claimed_by(project_id)).items()}
     have[_SERVERS] = (await compute.cells.database.read(lambda tx: index_store.usage(tx, project_id)))[0]
     each = {_SERVERS: 1, **{_CLASS + name: amount for name, amount in resources.items()}}
@@ -78,6 +81,33 @@ async def most_that_fit(
     if room < least:
         raise _over(project_id, kept, have, {resource: amount * most for resource, amount in each.items()})
     return room
+
+
+def check_servers(tx: Connection, kept: KeptLimits, asked: Sequence[ServerRequest], now: float) -> None:
+    """Raise QuotaExceeded for more servers than there may be, with nobody else asking; those on their way count.
+
+    To be called where the requests are about to be written.
+    """
+    project_id, limit = asked[0].project_id, _limit(kept, _SERVERS)
+    if limit < 0:
+        return
+    quota_store.hold(tx, project_id)
+    waiting = request_store.on_their_way(tx, project_id, now - request_store.WAY_SECONDS)
+    have = index_store.usage(tx, project_id)[0] + len(waiting)
+    if have + len(asked) > limit:
+        raise _over(project_id, kept, {_SERVERS: have}, {_SERVERS: len(asked)})
+
+
+async def check_claims(compute: Compute, kept: KeptLimits, asked: Sequence[ServerRequest]) -> None:
+    """Raise QuotaExceeded where what was just claimed is too much, with what others claimed at the same moment."""
+    project_id, ours = asked[0].project_id, Counter[str]()
+    for request in asked:
+        ours.update(request.amounts())
+    claimed = await compute.placement.claimed_by(project_id)
+    have = {_CLASS + name: amount - ours[name] for name, amount in claimed.items()}
+    wanted = {_CLASS + name: amount for name, amount in ours.items()}
+    if any(0 <= _limit(kept, name) < have.get(name, 0) + amount for name, amount in wanted.items()):
+        raise _over(project_id, kept, have, wanted)
 
 
 def _over(project_id: str, kept: KeptLimits, have: Mapping[str, int], wanted: Mapping[str, int]) -> QuotaExceeded:

@@ -39,7 +39,7 @@ class ProjectUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def servers_in(
-    compute: Compute, period: Period, project_id: str | None, marker: str | None, limit: int
+    compute: Compute, period: Period, project_id: str | None, marker: str | None, limit: int | None
 ) -> list[Server]:
     """Servers that were there within the period, the oldest first. Raises BadRequest for an unknown marker."""
 

@@ -18,7 +18,7 @@ from kilonova_kit.http.client import Reply, ServiceClient
 from kilonova_messages.wishes import AddressPair, FirewallRule, FixedIp, HostRoute, PortWiring, WiredSubnet
 
 from kilonova_compute.external.replies import UserCalls, checked
-from kilonova_compute.model.servers import Address, Server
+from kilonova_compute.model.servers import Address, Server, WantedNetwork
 
 _REMEMBER_SECONDS, _MOST_REMEMBERED = 3.0, 1000
 #: (resource, id) -> (until when it is fresh, the thing)
@@ -43,6 +43,10 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     port_security_enabled: bool = True
     binding_host: str = msgspec.field(name="binding:host_id", default="")
     binding_profile: dict[str, Any] = msgspec.field(name="binding:profile", default_factory=dict)
+
+    def answers(self, wanted: WantedNetwork, number: int) -> bool:
+        """Whether it is the one that was made (or bound) for a server's wish of this number."""
+        return self.id == wanted.port_id if wanted.port_id else self.binding_profile.get("nic") == number
 
 
 def _checked(reply: Reply, what: str) -> Any:
@@ -87,6 +91,7 @@ class NetworkService:
             else:
                 missing.append(one)
         if missing:
+            _make_room(memory)
             for item in await self._list(resource, {"id": missing}):
                 memory[resource, item["id"]] = (now + _REMEMBER_SECONDS, item)
                 found[item["id"]] = item
@@ -107,8 +112,7 @@ class NetworkService:
         fresh = {one: known for one in ids if (known := _fresh(memory, (token, one), now))}
         missing = [one for one in dict.fromkeys(ids) if one not in fresh]
         if missing:
-            if len(memory) > _MOST_REMEMBERED:
-                memory.clear()
+            _make_room(memory)
             for network in await self._list("networks", {"id": missing}, token):
                 memory[token, network["id"]] = (now + _REMEMBER_SECONDS, network)
                 fresh[network["id"]] = network
@@ -215,9 +219,16 @@ class NetworkService:
             ports = await self._list("ports", {"security_groups": group, "fields": ["fixed_ips"]})
         finally:
             self._asked_members.pop(group, None)
+        _make_room(memory)
         found = tuple(sorted(_as_cidr(ip["ip_address"]) for port in ports for ip in port["fixed_ips"]))
         memory[group] = (self._clock() + _REMEMBER_SECONDS, as_of, found)
         return found
+
+
+def _make_room(memory: dict[Any, Any]) -> None:
+    """Nobody asks again for most of what was remembered."""
+    if len(memory) >= _MOST_REMEMBERED:
+        memory.clear()
 
 
 def _fresh(memory: _Known, key: tuple[str, str], now: float) -> dict[str, Any] | None:

@@ -182,7 +182,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     root_disk_gib: int | None = None
     trusted_certs: tuple[str, ...] | None = None
     hidden: bool = False
-    #: Only until the guest is built; then it is forgotten.
+    #: Only until the guest is built, or cannot be; then it is forgotten.
     admin_password: str = ""
 
     @property

@@ -188,7 +188,7 @@ def _members(wanted: ServerFilter) -> Iterator[ColumnElement[bool]]:
 
 
 def in_period(
-    tx: Connection, start: float, stop: float, project_id: str | None, marker: Server | None, limit: int
+    tx: Connection, start: float, stop: float, project_id: str | None, marker: Server | None, limit: int | None
 ) -> list[Server]:
     """Servers, also deleted ones, that were there between two moments; from behind the marker on."""
     order = [ServerOrder("launched_at", False), ServerOrder("id", False)]
@@ -199,7 +199,8 @@ def in_period(
         query = query.where(index.c.project_id == project_id)
     if marker is not None:
         query = query.where(_after(order, _row(marker, 0)))
-    return [decode(record) for (record,) in tx.execute(query.order_by(*(_ordered(key) for key in order)).limit(limit))]
+    query = query.order_by(*(_ordered(key) for key in order))
+    return [decode(record) for (record,) in tx.execute(query.limit(limit) if limit is not None else query)]
 
 
 def usage(tx: Connection, project_id: str, user_id: str = "") -> tuple[int, int, int]:

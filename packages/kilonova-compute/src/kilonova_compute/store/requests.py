@@ -12,6 +12,9 @@ from kilonova_compute.model.requests import ServerRequest
 from kilonova_compute.store.tables import requests
 from kilonova_compute.store.tables import server_index as index
 
+#: For how long a server may be on its way into the index.
+WAY_SECONDS = 60.0
+
 
 def add(tx: Connection, made: Sequence[ServerRequest], now: float) -> None:
     rows = [

@@ -63,6 +63,7 @@ class Cloud:
     http: ServiceClient
     clock: MovedClock
     network_forgotten: list[bool] = field(default_factory=list)
+    ports_looked_at: list[bool] = field(default_factory=list)
 
     async def ask(
         self, method: str, path: str, json: Any = None, *, role: str | None = "admin", version: str = "2.1"
@@ -144,6 +145,7 @@ async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
 
     transport = InProcess(Edge(PLACEMENT, placement, ByRole(), PolicyBook()).asgi, PLACEMENT.prefix)
     forgotten: list[bool] = []
+    looked_at: list[bool] = []
     compute = Compute(
         cells=cells,
         carriers=carriers,
@@ -157,6 +159,7 @@ async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
         image_ticket=lambda image, host: "",
         check_ticket=lambda image, ticket: None,
         admission=SimpleNamespace(),
+        wire_ports=lambda: looked_at.append(True),
     )
     await bootstrap_flavors(compute)
     edge = Edge(SERVICE, compute, ByRole(), PolicyBook())
@@ -168,7 +171,7 @@ async def cloud(tmp_path: Path) -> AsyncIterator[Cloud]:
             path = SERVICE.rewrite(scope["path"]) if SERVICE.rewrite else scope["path"]
             await edge.asgi({**scope, "path": path, "raw_path": path.encode()}, receive, send)
 
-    yield Cloud(compute, ServiceClient(InProcess(Rewriting(), SERVICE.prefix)), clock, forgotten)
+    yield Cloud(compute, ServiceClient(InProcess(Rewriting(), SERVICE.prefix)), clock, forgotten, looked_at)
     for carrier in carriers.values():
         await carrier.close()
     await placement.close()

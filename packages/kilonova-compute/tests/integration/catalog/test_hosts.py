@@ -176,7 +176,7 @@ async def test_events_are_accepted_for_servers_on_hosts(cloud: Any) -> None:
     event = {"name": "network-vif-plugged", "server_uuid": server.id, "tag": "port"}
     reply = await cloud.ask("POST", "/os-server-external-events", {"events": [event]}, role="service")
     assert (reply.status, reply.json()["events"][0]["code"]) == (200, 200)
-    assert cloud.network_forgotten == [True]
+    assert (cloud.network_forgotten, cloud.ports_looked_at) == ([True], [True])
     nowhere = {**event, "server_uuid": "22222222-0000-4000-8000-000000000000"}
     reply = await cloud.ask("POST", "/os-server-external-events", {"events": [event, nowhere]}, role="service")
     assert (reply.status, [one["code"] for one in reply.json()["events"]]) == (207, [200, 404])

@@ -114,6 +114,9 @@ async def test_usage_is_summed_over_the_period(cloud: Any) -> None:
     assert usage["server_usages"][0]["uptime"] == 3 * 3600
     everybody = await cloud.get("/os-simple-tenant-usage?start=2027-01-15T00:00:00&detailed=1")
     assert {one["tenant_id"] for one in everybody["tenant_usages"]} == {"home", "elsewhere"}
+    cloud.compute.page_limit = 1
+    old = await cloud.get("/os-simple-tenant-usage?start=2027-01-15T00:00:00", version="2.39")
+    assert {one["tenant_id"] for one in old["tenant_usages"]} == {"home", "elsewhere"}
     page = await cloud.get("/os-simple-tenant-usage?start=2027-01-15T00:00:00&limit=1", version="2.40")
     assert [one["tenant_id"] for one in page["tenant_usages"]] == ["home"]
     assert page["tenant_usages_links"][0]["rel"] == "next"
