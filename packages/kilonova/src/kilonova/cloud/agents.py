@@ -105,7 +105,10 @@ class Agents:
         while True:
             await asyncio.sleep(_RESTART_PAUSE_SECONDS)
             for process in self._processes:
-                process.ensure()
+                try:
+                    process.ensure()
+                except Exception as error:  # noqa: BLE001 - whatever it was: without its keeper no agent would come back
+                    log.error("the agent process %s cannot be started now: %s", process.name, error)
 
     def last_words(self) -> str:
         """The last line of each process's log: why a host does not come in."""

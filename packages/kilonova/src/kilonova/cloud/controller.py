@@ -131,7 +131,9 @@ class Controller:
     def _elsewhere(self, name: str) -> bool:
         """Whether a service runs elsewhere; then it is reached by its URL."""
         if name in self._urls:
-            self._transports[name] = ByUrl(self._urls[name])
+            transport = ByUrl(self._urls[name])
+            self._transports[name] = transport
+            self._closers.append(transport.close)
         return name in self._urls
 
     async def _start_identity(self) -> IdentityApp | None:
@@ -248,5 +250,9 @@ class Controller:
         return [words for part in self._parts for words in await part.ready()]
 
     async def close(self) -> None:
+        """End every part, also where one does not end well: what is left would be a child, or a lock."""
         for close in reversed(self._closers):
-            await close()
+            try:
+                await close()
+            except Exception:
+                log.exception("a part of the controller did not end well")

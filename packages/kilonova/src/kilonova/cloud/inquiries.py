@@ -5,14 +5,20 @@ It speaks as the cloud's own user, whose password nobody changes: the administra
 
 from __future__ import annotations
 
+import re
 import ssl
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
+from kilonova_kit.ids import is_uuid_like
 
 from kilonova.cloud.errors import CloudError
 from kilonova.cloud.folder import CloudFolder
+
+_SERVERS = "/compute/v2.1/servers"
 
 
 class GuestAddress(msgspec.Struct, frozen=True):
@@ -76,14 +82,24 @@ class CloudInquiries:
         except httpx.HTTPError as error:
             return f"does not answer: {error}"
 
+    def servers(self) -> Iterator[dict[str, Any]]:
+        """Every server of every project, in detail, page by page."""
+        marker: dict[str, str] = {}
+        while page := self.get(f"{_SERVERS}/detail?{urlencode({'all_tenants': 1, 'limit': 1000, **marker})}")[
+            "servers"
+        ]:
+            yield from page
+            marker = {"marker": page[-1]["id"]}
+
     def server(self, wanted: str) -> FoundServer:
         """A server by id or by name, of any project. Raises CloudError for none, or for several of that name."""
-        found = self.get("/compute/v2.1/servers/detail?all_tenants=1&limit=1000")["servers"]
+        by = {"uuid": wanted} if is_uuid_like(wanted) else {"name": f"^{re.escape(wanted)}$"}
+        found = self.get(f"{_SERVERS}/detail?{urlencode({'all_tenants': 1, **by})}")["servers"]
         matching = [one for one in found if wanted in (one["id"], one["name"])]
         if len(matching) != 1:
             raise CloudError(f"{len(matching)} servers are named {wanted}: give an id")
         (server,) = matching
-        interfaces = self.get(f"/compute/v2.1/servers/{server['id']}/os-interface")["interfaceAttachments"]
+        interfaces = self.get(f"{_SERVERS}/{server['id']}/os-interface")["interfaceAttachments"]
         addresses = tuple(
             GuestAddress(fixed["ip_address"], interface["net_id"])
             for interface in interfaces

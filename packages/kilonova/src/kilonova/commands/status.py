@@ -53,14 +53,14 @@ def _print_hosts(asked: CloudInquiries, console: object) -> None:
     assert isinstance(console, Console)
     try:
         services = asked.get("/compute/v2.1/os-services?binary=nova-compute")["services"]
-        servers = asked.get("/compute/v2.1/servers/detail?all_tenants=1&limit=1000")["servers"]
+        servers = [(server["status"], server.get("OS-EXT-SRV-ATTR:host") or "") for server in asked.servers()]
     except CloudError as error:
         console.print(str(error))
         return
-    on_host = Counter(server.get("OS-EXT-SRV-ATTR:host") or "" for server in servers)
+    on_host = Counter(host for _, host in servers)
     hosts = Table("host", "zone", "state", "servers", box=None)
     for service in services:
         hosts.add_row(service["host"], service["zone"], service["state"], str(on_host[service["host"]]))
     console.print(hosts)
-    counts = Counter(server["status"] for server in servers)
+    counts = Counter(status for status, _ in servers)
     console.print("servers: " + (", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"))
