@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from kilonova_compute.actions import states
 from kilonova_compute.actions.all_actions import ACTIONS
+from kilonova_compute.actions.open_journal import OpenJournal
 from kilonova_compute.app import keypairs, quotas, server_groups, servers
 from kilonova_compute.app.compute import Limits
 from kilonova_compute.cells.cells import Cell
@@ -258,7 +259,7 @@ async def test_a_delete_keeps_what_the_engine_writes_of_the_action_that_it_ends(
     def undo(tx: Connection) -> None:
         undoing = msgspec.structs.replace(record, state=ActionState.UNDOING)
         known = Journal(action=record, lines=(), server=server)
-        action_store.advance(tx, known, undoing, [], None, keep=True, held_until=NOW + 60.0)
+        action_store.advance(tx, known, undoing, [], None, holder="controller-0", held_until=NOW + 60.0)
         written.set()
         wait_until_somebody_waits(tx)
 
@@ -291,7 +292,7 @@ async def test_a_delete_and_the_end_of_an_action_do_not_block_each_other(
     def finish(tx: Connection) -> None:
         closed = msgspec.structs.replace(record, state=ActionState.FINISHED)
         known = Journal(action=record, lines=(), server=server)
-        action_store.advance(tx, known, closed, [], states.in_turn([]), keep=False, held_until=NOW)
+        action_store.advance(tx, known, closed, [], states.in_turn([]), holder=None, held_until=NOW)
 
     monkeypatch.setattr(server_store, "change", change_and_wait)
     deleted = asyncio.create_task(servers.delete(other, who, server, "req-2"))
@@ -301,3 +302,22 @@ async def test_a_delete_and_the_end_of_an_action_do_not_block_each_other(
     found = [one.state for one in await in_cell[0].read(lambda tx: action_store.of_server(tx, server.id))]
     assert sorted(found) == [ActionState.FINISHED, ActionState.RUNNING]
     assert "deadlock" not in caplog.text
+
+
+async def test_a_worker_that_let_an_action_go_and_goes_on_holds_it_again(in_cell: list[Database]) -> None:
+    server, who = await make_server(in_cell[0]), Identity(user_id="u", project_id="red")
+    (plane, *_) = planes(in_cell)
+    record = servers.new_record(plane, who, server, "stop", "req-1", {})
+    await in_cell[0].write(partial(action_store.open_action, action=record, holder=None, held_until=NOW))
+
+    def take(tx: Connection, holder: str) -> Journal | None:
+        return action_store.take(tx, record.id, holder, NOW, NOW + 60.0)
+
+    taken = await in_cell[0].write(partial(take, holder="controller-0"))
+    assert taken is not None
+    journal = OpenJournal(
+        Cell("cell1", in_cell[0]), taken, lambda: NOW, lambda cell: None, holder="controller-0"
+    )  # fmt: skip
+    await journal.write([], keep=False)
+    await journal.write([], keep=True)
+    assert await in_cell[1].write(partial(take, holder="controller-1")) is None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from compute_world import World
+from kilonova_compute.app import compute as compute_module
 from kilonova_compute.model.aggregates import Aggregate
 from kilonova_compute.model.requests import ServerRequest
 from kilonova_compute.reconcilers import old_servers
@@ -21,8 +22,10 @@ from kilonova_compute.store import hosts as host_store
 from kilonova_compute.store import index as index_store
 from kilonova_compute.store import requests as request_store
 from kilonova_compute.store import server_groups as group_store
+from kilonova_compute.store import servers as server_store
 from kilonova_compute.store.tables import action_lines, actions, server_group_members, servers
 from kilonova_kit.database import Database
+from kilonova_kit.errors import Unavailable
 from kilonova_kit.ids import new_uuid
 from kilonova_messages.reports import GuestsReport, GuestState
 from sqlalchemy import Table, func, select
@@ -180,3 +183,22 @@ async def test_a_report_that_comes_twice_at_once_starts_each_guest_again_once(wo
     for server_id in ids:
         done = (await world.get("alice", f"/servers/{server_id}/os-instance-actions"))["instanceActions"]
         assert [one["action"] for one in done] == ["start", "create"]
+
+
+# --- waiting
+
+
+async def test_an_answer_does_not_wait_for_ever_for_an_index_that_is_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compute_module, "_INDEXED_SECONDS", 0.05)
+    server_id = await world.boot()
+    monkeypatch.setattr(server_store, "announced", _away)
+    body = {"server": {"name": "renamed"}}
+    async with asyncio.timeout(30):
+        reply = await world.ask("alice", "PUT", f"/servers/{server_id}", body)
+    assert (reply.status, reply.json()["server"]["name"]) == (200, "renamed")
+
+
+def _away(*given: Any) -> Any:
+    raise Unavailable("the cell has just gone away")

@@ -50,13 +50,14 @@ _closed = counter("kilonova_actions_closed", "Actions closed", ("verb", "state")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What a drive works with. ``wake`` drives another action of the cell soon."""
+    """What a drive works with. ``wake`` drives another action of the cell soon; ``holder`` is who we are to others."""
 
     hosts: HostLink
     services: Services
     announce: Announce
     host_is_up: Callable[[Cell, str], bool]
     wake: Callable[[Cell, str], None]
+    holder: str
 
 
 class Drive:
@@ -64,7 +65,7 @@ class Drive:
 
     def __init__(self, means: Means, definition: Action, cell: Cell, journal: Journal) -> None:
         self._means, self._definition, self._cell = means, definition, cell
-        self._journal = OpenJournal(cell, journal, means.services.clock, means.announce)
+        self._journal = OpenJournal(cell, journal, means.services.clock, means.announce, holder=means.holder)
 
     async def run(self) -> None:
         """Move until the action is closed, or waits for a host or for a time. Raises LostAction."""

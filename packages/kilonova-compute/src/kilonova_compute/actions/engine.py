@@ -49,7 +49,9 @@ class Engine:
         holder: str,
     ) -> None:
         self._actions, self._cells, self._clock = actions, cells, services.clock
-        self._means = Means(hosts=hosts, services=services, announce=announce, host_is_up=host_is_up, wake=self.wake)
+        self._means = Means(
+            hosts=hosts, services=services, announce=announce, host_is_up=host_is_up, wake=self.wake, holder=holder
+        )
         #: Who we are to other controllers; the same after a restart, so that we go on with our own at once.
         self.holder = holder
         self._driven: set[str] = set()

@@ -30,7 +30,10 @@ Announce = Callable[[Cell], None]
 class OpenJournal:
     """What is known of the action, its lines and its server; pending ends are known already."""
 
-    def __init__(self, cell: Cell, journal: Journal, clock: Callable[[], float], announce: Announce) -> None:
+    def __init__(
+        self, cell: Cell, journal: Journal, clock: Callable[[], float], announce: Announce, *, holder: str
+    ) -> None:
+        self._holder = holder
         self._cell, self._known, self._clock, self._announce = cell, _attended(journal, clock()), clock, announce
         self._pending_lines: list[Line] = []
         self._pending_changes: list[ServerChange] = []
@@ -86,15 +89,20 @@ class OpenJournal:
         action: ActionRecord | None = None,
         wake_in: float = 0.0,
     ) -> None:
-        """Write these lines and what is pending; ``keep`` says whether this worker goes on. Raises LostAction."""
-        now = self._clock()
+        """Write these lines and what is pending. Raises LostAction.
+
+        ``keep`` says whether this worker goes on; it holds the action again where it had let it go.
+        """
+        now, holder = self._clock(), self._holder if keep else None
         record = msgspec.structs.replace(action or self.action, updated_at=now, wake_at=now + wake_in)
         written = [*self._pending_lines, *lines]
         changes = [*self._pending_changes, *([change] if change else [])]
         whole = states.in_turn(changes) if changes else None
         self._pending_lines, self._pending_changes = [], []
         self._known = await self._cell.database.write(
-            lambda tx: store.advance(tx, self._known, record, written, whole, keep=keep, held_until=now + HOLD_SECONDS)
+            lambda tx: store.advance(
+                tx, self._known, record, written, whole, holder=holder, held_until=now + HOLD_SECONDS
+            )
         )
         if whole is not None:
             self._announce(self._cell)

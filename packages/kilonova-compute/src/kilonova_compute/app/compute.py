@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +22,9 @@ from kilonova_compute.model.aggregate_rules import AggregateView
 from kilonova_compute.model.flavors_on_demand import OnDemandBounds
 from kilonova_compute.model.hosts import Host
 from kilonova_compute.model.requested_devices import Aliases
+
+#: For how long an answer waits for the index to know of it.
+_INDEXED_SECONDS = 5.0
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,5 +92,10 @@ class Compute:
         return frozenset(dark) | {cell.name for cell in self.cells.all() if not cell.database.is_open}
 
     async def announced(self, cell: Cell) -> None:
-        """Wait until the index has what was committed, so that whoever asked sees it in lists."""
-        await self.carriers[cell.name].flush()
+        """Wait until the index has what was committed, so that whoever asked sees it in lists.
+
+        Not for ever: it is committed, and a cell that has just gone away is carried when it is back.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_INDEXED_SECONDS):
+                await self.carriers[cell.name].flush()

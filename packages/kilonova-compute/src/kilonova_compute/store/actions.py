@@ -207,14 +207,14 @@ def advance(
     lines: Sequence[Line],
     change: Callable[[Server], Server] | None,
     *,
-    keep: bool,
+    holder: str | None,
     held_until: float,
 ) -> Journal:
     """Write what has happened: changed lines, the action's own state, a change of the server. Raises LostAction.
 
-    ``before`` is what the caller knows: while it holds the action nobody else writes lines. ``keep`` says whether it
-    goes on; otherwise the action is let go until ``action.wake_at`` or a report. A closed action gives its lock back
-    and lets a queued one start.
+    ``before`` is what the caller knows: while it holds the action nobody else writes lines. ``holder`` goes on with it;
+    without one the action is let go until ``action.wake_at`` or a report. A closed action gives its lock back and lets
+    a queued one start.
     """
     # The server's row before the action's, as whoever deletes the server locks them: else one would wait for the other.
     server = server_store.change(tx, action.server_id, change) if change else before.server
@@ -227,8 +227,8 @@ def advance(
         "state": action.state.value,
         "wake_at": action.wake_at,
         "record": _text(action),
-        "held_until": held_until if keep else None,
-        **({} if keep else {"holder": None}),
+        "holder": holder,
+        "held_until": held_until if holder else None,
     }
     tx.execute(_WRITE, {**values, "action_id": action.id})
     write_lines(tx, action.id, lines)
