@@ -13,7 +13,8 @@ _HEAD = """# Extra specs and image properties
 
 What becomes of each one that Nova knows when a server is asked for. *Honoured* and *harmless* ones pass; a *refused*
 one is answered with 400 and the reason, unless its value is one of those that ask for nothing special. All others are
-somebody's own, and pass. Written by `tools/extra_specs.py` from `kilonova_compute/model/known_requirements.py`.
+somebody's own, and pass, unless they begin with `kilonova:`. Written by `tools/extra_specs.py` from
+`kilonova_compute/model/known_requirements.py`.
 """
 _TITLES = {Source.FLAVOR: "Extra specs of flavors", Source.IMAGE: "Properties of images"}
 

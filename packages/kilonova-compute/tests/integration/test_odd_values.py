@@ -110,3 +110,38 @@ async def test_cores_count_by_the_flavor_whatever_is_claimed_for_them(world: Wor
     await world.settle()
     status, why = await _create(world, flavorRef="3")
     assert (status, "cores" in why) == (403, True)
+
+
+async def test_a_hint_or_an_extra_spec_of_ours_that_there_is_not_is_no_silence(world: World) -> None:
+    wanted = {"name": "web", "imageRef": world.images.image_id, "flavorRef": "1"}
+    for hint, status in (("kilonova:prority", 400), ("somebodys:own", 202)):
+        body = {"server": wanted, "os:scheduler_hints": {hint: "1"}}
+        reply = await world.ask("alice", "POST", "/servers", body)
+        assert (reply.status, status == 202 or hint in reply.message()) == (status, True)
+    spec = {"extra_specs": {"kilonova:prefered_traits": "CUSTOM_SSD"}}
+    assert (await world.ask("admin", "POST", "/flavors/2/os-extra_specs", spec)).status == 200
+    status, why = await _create(world, flavorRef="2")
+    assert (status, "kilonova:prefered_traits" in why) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"delete_on_termination": True}, 202),
+        ({"device_type": "disk"}, 202),
+        ({"disk_bus": "ide"}, 400),
+        ({"device_type": "cdrom"}, 400),
+        ({"guest_format": "ext4"}, 400),
+    ],
+)
+async def test_what_is_said_of_the_root_disk_is_honoured_or_refused(
+    world: World, more: dict[str, Any], status: int
+) -> None:
+    device = {"source_type": "image", "destination_type": "local", "boot_index": 0, "uuid": world.images.image_id}
+    found, why = await _create(world, block_device_mapping_v2=[{**device, **more}])
+    assert (found, found == 202 or next(iter(more)) in why) == (status, True)
+
+
+async def test_there_is_no_audit_before_the_first_month(world: World) -> None:
+    path = "/os-instance_usage_audit_log/0001-01-01 00:00:00"
+    assert (await world.ask("admin", "GET", path)).status == 400

@@ -230,22 +230,7 @@ class Drive:
         return True
 
     async def _finish(self) -> None:
-        finished = self._definition.finished
-        reported = self._reported_changes()
-        await self._close(ActionState.FINISHED, lambda server: finished(reported(server)))
-
-    def _reported_changes(self) -> ServerChange:
-        """What the hosts' successes change: the guest's power above all."""
-        lines, definition = self._journal.lines, self._definition
-
-        def change(server: Server) -> Server:
-            for line in lines:
-                reported = definition.step(line.step).reported
-                if reported is not None and "power" in line.result:
-                    server = reported(server, str(line.result["power"]))
-            return server
-
-        return change
+        await self._close(ActionState.FINISHED, self._definition.finished)
 
     async def _fail(self) -> None:
         action = self._journal.action

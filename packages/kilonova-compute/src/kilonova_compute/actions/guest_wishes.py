@@ -52,10 +52,9 @@ def _in_order(ports: tuple[PortWiring, ...], server: Server) -> tuple[PortWiring
 def _disks(context: Context) -> tuple[WishedDisk, ...]:
     server = context.server
     flavor = server.flavor
-    size = server.root_disk_gib if server.root_disk_gib is not None else flavor.disk
     source = _source(context, server.image) if server.image else None
     bus = server.image.properties.get("hw_disk_bus", "virtio").lower() if server.image else "virtio"
-    disks = [WishedDisk(name="root", size_gib=size, image=source, bus=bus, boot_index=0)]
+    disks = [WishedDisk(name="root", size_gib=flavor.disk, image=source, bus=bus, boot_index=0)]
     if flavor.ephemeral:
         disks.append(WishedDisk(name="ephemeral0", size_gib=flavor.ephemeral, bus=bus))
     if flavor.swap:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from kilonova_kit.clock import system_clock
 
 from kilonova_compute.actions.steps import ServerChange
 from kilonova_compute.model.actions import StepFault
-from kilonova_compute.model.servers import POWER_OF_GUEST, Fault, Power, Server, TaskState, VmState
+from kilonova_compute.model.servers import Fault, Power, Server, TaskState, VmState
 
 
 def doing(task: TaskState) -> ServerChange:
@@ -52,10 +52,6 @@ def in_error(server: Server, fault: StepFault) -> Server:
     )
 
 
-def power_reported(server: Server, power: str) -> Server:
-    return msgspec.structs.replace(server, power=POWER_OF_GUEST.get(power, server.power))
-
-
 def in_turn(changes: Sequence[ServerChange]) -> ServerChange:
     """One change after the other."""
 
@@ -65,6 +61,3 @@ def in_turn(changes: Sequence[ServerChange]) -> ServerChange:
         return server
 
     return change
-
-
-FailedChange = Callable[[Server, StepFault], Server]

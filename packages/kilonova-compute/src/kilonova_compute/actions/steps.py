@@ -79,10 +79,6 @@ Do = Callable[[Context], Awaitable[Outcome | None]]
 MakeHostStep = Callable[[Context], Awaitable[HostStep]]
 
 
-def seconds(number: float) -> float:
-    return number
-
-
 def minutes(number: float) -> float:
     return number * 60
 
@@ -91,7 +87,7 @@ def minutes(number: float) -> float:
 class Step:
     """One step. ``within`` is its time limit in seconds, for all tries together.
 
-    ``skip`` says that there is nothing to do (no host, say). ``tolerate`` names faults of a host that count as done.
+    ``skip`` says that there is nothing to do (no host, say).
     """
 
     name: str
@@ -101,8 +97,6 @@ class Step:
     undo_on_host: MakeHostStep | None = None
     within: float = 60.0
     skip: Callable[[Context], bool] | None = None
-    #: What the host's success changes, beside the journal.
-    reported: Callable[[Server, str], Server] | None = None
     #: A host that is down ends the step as if it had been done: what is left there is swept when the host returns.
     done_without_host: bool = False
 

@@ -181,12 +181,22 @@ def _image_of_devices(call: CreateCall, reference: str, devices: list[BlockDevic
     local = device.destination_type in ("local", UNSET)
     if device.source_type != "image" or not local or str(device.boot_index) != "0" or image_id is UNSET:
         raise BadRequest(_WITHOUT_VOLUMES)
+    _check_root_disk(device)
     if reference and image_id != reference:
         raise BadRequest(
             "Block Device Mapping is Invalid: Boot sequence for the instance and image/block device mapping "
             "combination is not valid."
         )
     return check_uuid("uuid", image_id)
+
+
+def _check_root_disk(device: BlockDevice) -> None:
+    """What else is said of the root disk is as it is anyway, or refused: it would be ignored otherwise."""
+    if device.disk_bus is not UNSET:
+        raise BadRequest("disk_bus cannot be honoured: give the image the property hw_disk_bus instead.")
+    for name, value, usual in (("device_type", device.device_type, "disk"), ("guest_format", device.guest_format, "")):
+        if value is not UNSET and value != usual:
+            raise BadRequest(f"{name}={value} cannot be honoured: the image is copied to a plain disk.")
 
 
 def _networks(call: CreateCall, wanted: WishedServer) -> tuple[tuple[WantedNetwork, ...] | None, str]:

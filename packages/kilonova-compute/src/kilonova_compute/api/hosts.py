@@ -100,7 +100,7 @@ async def audit_log_before(call: Call[Compute, None, NoQuery]) -> dict[str, Any]
     for form in ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S"):
         try:
             return {"instance_usage_audit_log": _audits(call.app, datetime.strptime(text, form))}
-        except ValueError:
+        except (ValueError, OverflowError):  # the second: there is no month before the first
             continue
     raise BadRequest(f"Invalid timestamp for date {text}")
 

@@ -20,7 +20,6 @@ from kilonova_compute.model.servers import Server
 ListCall = Call[Compute, None, ActionQuery]
 ShowCall = Call[Compute, None, NoQuery]
 
-_PUBLIC_VERBS = {"reboot_hard": "reboot"}
 #: The names of the real API's events for steps that do the same.
 _EVENTS = {
     ("create", "bind_claim"): "conductor_schedule_and_build_instances",
@@ -90,7 +89,7 @@ async def show(call: ShowCall) -> ActionAnswer:
 def _view(action: ActionRecord, events: list[EventView] | None = None) -> ActionView:
     failed = action.state is ActionState.FAILED
     return ActionView(
-        action=_PUBLIC_VERBS.get(action.verb, action.verb),
+        action=app.public_verb(action.verb),
         instance_uuid=action.server_id,
         request_id=action.request_id,
         user_id=action.user_id,

@@ -1,8 +1,9 @@
 """What the hints of a create request ask for, as parts of its request.
 
-Nova's own hints mean here what its filters make of them; hints with the prefix ``kilonova:`` are ours. Any other may
-mean something to somebody else, and passes, as the public API says. ``docs/scheduler-hints.md`` tells users.
-Hints that name servers or ask about hosts are answered when they are given: the request holds names of hosts.
+Nova's own hints mean here what its filters make of them; hints with the prefix ``kilonova:`` are ours, and one that
+there is not is refused. Any other may mean something to somebody else, and passes, as the public API says.
+``docs/scheduler-hints.md`` tells users. Hints that name servers or ask about hosts are answered when they are given:
+the request holds names of hosts.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from kilonova_compute.model.requests import RequestedGroup
 from kilonova_compute.model.servers import Server
 from kilonova_compute.store import index as index_store
 
+_OURS = "kilonova:"
 PREFERRED_TRAITS = "kilonova:preferred_traits"
 PRIORITY = "kilonova:priority"
 
@@ -49,6 +51,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 async def asked(compute: Compute, identity: Identity, hints: Hints) -> Asked:
     """Translate. Raises BadRequest for a hint that makes no sense."""
+    _check_ours(hints)
     group_id = _one(hints, "group")
     return Asked(
         group=await server_groups.requested(compute, identity, group_id) if group_id else None,
@@ -58,6 +61,12 @@ async def asked(compute: Compute, identity: Identity, hints: Hints) -> Asked:
         preferred_traits=_preferred_traits(hints),
         priority=_priority(hints),
     )
+
+
+def _check_ours(hints: Hints) -> None:
+    for name in hints:
+        if name.startswith(_OURS) and name not in (PREFERRED_TRAITS, PRIORITY):
+            raise BadRequest(f"The hint {name} cannot be honoured: there are {PREFERRED_TRAITS} and {PRIORITY}.")
 
 
 def _one(hints: Hints, name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
 
 from kilonova_kit.clock import Clock
 from kilonova_kit.errors import Forbidden, NotFound, Unavailable
@@ -36,9 +35,6 @@ class ImageTickets:
 
     def _seal(self, image_id: str, host_id: str, expiry: str) -> str:
         return hmac.new(self._secret, f"{image_id}|{host_id}|{expiry}".encode(), hashlib.sha256).hexdigest()
-
-
-CheckTicket = Callable[[str, str], None]
 
 
 async def stream(compute: Compute, image_id: str) -> StreamedReply:

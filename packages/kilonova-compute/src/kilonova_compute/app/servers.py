@@ -188,7 +188,7 @@ async def act(
 
 
 def _check_state(server: Server, verb: str, when: frozenset[VmState], task_free: bool) -> None:
-    word = _PUBLIC_VERBS.get(verb, verb)
+    word = public_verb(verb)
     if server.vm_state not in when:
         raise Conflict(f"Cannot '{word}' instance {server.id} while it is in vm_state {server.vm_state.value}")
     if server.launched_at is None:  # it never ran: there is no guest to act upon
@@ -197,7 +197,9 @@ def _check_state(server: Server, verb: str, when: frozenset[VmState], task_free:
         raise Conflict(f"Cannot '{word}' instance {server.id} while it is in task_state {server.task_state.value}")
 
 
-_PUBLIC_VERBS = {"reboot_hard": "reboot"}
+def public_verb(verb: str) -> str:
+    """What the public API calls it: a hard reboot is a reboot."""
+    return "reboot" if verb == "reboot_hard" else verb
 
 
 async def _open(compute: Compute, cell: Cell, record: ActionRecord, begin: Callable[[Server], Server]) -> None:
@@ -209,7 +211,8 @@ async def _open(compute: Compute, cell: Cell, record: ActionRecord, begin: Calla
             action_store.open_action(tx, record, holder=compute.engine.holder, held_until=held_until)
         except ServerBusy as busy:
             raise Conflict(
-                f"Cannot '{record.verb}' instance {record.server_id} while action '{busy.verb}' is running"
+                f"Cannot '{public_verb(record.verb)}' instance {record.server_id} while action "
+                f"'{public_verb(busy.verb)}' is running"
             ) from busy
         return server
 

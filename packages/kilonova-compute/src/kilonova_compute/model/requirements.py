@@ -20,6 +20,8 @@ from kilonova_compute.model.requested_devices import Aliases, RequestedBundle, R
 from kilonova_compute.model.requests import RequestedLabel
 from kilonova_compute.model.whole_numbers import whole_number
 
+#: Names of extra specs that are ours: none of them is somebody else's.
+_OURS = "kilonova:"
 _FALSE = frozenset({"f", "false", "off", "n", "no", "0"})
 _DEDICATED = "PCPU"
 _PLAIN_RESOURCES = frozenset({"VCPU", "MEMORY_MB", "DISK_GB", _DEDICATED})
@@ -144,6 +146,9 @@ def rule_for(source: Source, name: str) -> Rule | None:
 def _is_honoured(source: Source, name: str, value: str) -> bool:
     """Whether it is to be translated. Raises CannotHonour when it, or its value, is refused."""
     rule = rule_for(source, name)
+    if rule is None and name.startswith(_OURS):
+        ours = ", ".join(one.name for one in RULES if one.name.startswith(_OURS))
+        raise CannotHonour(f"The {source} {name}={value} cannot be honoured: there are {ours}.")
     if rule is None or rule.fate is Fate.HARMLESS:
         return False
     said = value.strip().lower()

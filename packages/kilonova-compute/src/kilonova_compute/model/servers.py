@@ -179,9 +179,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     locked_by: str | None = None  # "owner" or "admin"
     locked_reason: str | None = None
     root_device_name: str = "/dev/vda"
-    root_disk_gib: int | None = None
     trusted_certs: tuple[str, ...] | None = None
-    hidden: bool = False
     #: Only until the guest is built, or cannot be; then it is forgotten.
     admin_password: str = ""
 

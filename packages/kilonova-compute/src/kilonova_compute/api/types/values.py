@@ -16,12 +16,9 @@ from msgspec import Meta
 Name = Annotated[
     str, Meta(min_length=1, max_length=255, pattern=r"^[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?$(?!\n)")
 ]
-#: What the oldest clients (``/v2``) may send: spaces at the ends are cut off.
 Description = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 Hostname = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-._]*$(?!\n)")]
 Tag = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^,/]*$(?!\n)")]
-#: As an update names a zone: any text.
-ZoneName = Annotated[str, Meta(min_length=1, max_length=255)]
 #: Read by ``as_bool``; the number is here only to be refused, else 1 would pass for true.
 Flag = bool | int | str
 UserData = Annotated[str, Meta(max_length=65535)]
