@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -145,3 +146,20 @@ async def test_what_is_said_of_the_root_disk_is_honoured_or_refused(
 async def test_there_is_no_audit_before_the_first_month(world: World) -> None:
     path = "/os-instance_usage_audit_log/0001-01-01 00:00:00"
     assert (await world.ask("admin", "GET", path)).status == 400
+
+
+async def _hinted(world: World, hints: dict[str, Any]) -> tuple[int, str]:
+    wanted = {"name": "web", "imageRef": world.images.image_id, "flavorRef": "1"}
+    reply = await world.ask("alice", "POST", "/servers", {"server": wanted, "os:scheduler_hints": hints})
+    return reply.status, reply.message() if reply.status >= 400 else ""
+
+
+async def test_a_question_about_hosts_is_short_for_each_host_is_asked(world: World) -> None:
+    status, why = await _hinted(world, {"query": json.dumps(["or", *([["=", "$host", "x"]] * 500)])})
+    assert (status, "query" in why, "more than 2048" in why) == (400, True, True)
+    assert (await _hinted(world, {"query": json.dumps(["or", *([[">=", "$vcpus_total", 0]] * 20)])}))[0] == 202
+
+
+async def test_hints_are_few_for_each_server_keeps_them(world: World) -> None:
+    status, why = await _hinted(world, {"somebodys:own": "x" * 20_000})
+    assert (status, "scheduler_hints" in why) == (400, True)

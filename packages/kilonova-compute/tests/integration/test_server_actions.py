@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from compute_world import World
+from compute_world import WHO, World
+from kilonova_compute.app import servers as app
 from kilonova_driver.types.guests import Diagnostics
+from kilonova_kit.errors import Conflict
 from kilonova_kit.ids import new_uuid
 
 
@@ -182,6 +184,16 @@ async def test_a_second_delete_joins_the_first_whatever_the_server_says_it_is(wo
     path = f"/servers/{server_id}/os-instance-actions"
     actions = (await world.get("admin", path, "2.21"))["instanceActions"]
     assert [(one["action"], one["message"]) for one in actions] == [("delete", None), ("create", None)]
+
+
+async def test_a_lock_that_came_in_between_holds(world: World, server_id: str) -> None:
+    found = await world.server(server_id)
+    assert found is not None
+    assert (await world.act("alice", server_id, {"lock": None})).status == 202
+    for act in (app.stop, app.delete):
+        with pytest.raises(Conflict, match="is locked"):
+            await act(world.compute, WHO["alice"], found, "req-1")
+    await app.stop(world.compute, WHO["admin"], found, "req-2")
 
 
 async def test_force_delete_deletes(world: World, server_id: str) -> None:

@@ -46,6 +46,7 @@ CreateCall = Call[Compute, CreateServer, NoQuery]
 
 _LETTERS = string.ascii_letters + string.digits
 _PASSWORD_LENGTH = 12
+_MOST_HINTED = 16 * 1024
 _CIDR = re.compile(r"/[0-9a-f.:]+")
 _WITHOUT_VOLUMES = "Block devices other than the image as a local root disk are not supported by this cloud."
 
@@ -303,7 +304,13 @@ def read_hints(given: dict[str, Any] | UnsetType) -> dict[str, list[str]]:
     if given is UNSET:
         return {}
     _check_hints(given)
-    return {name: [_hint_text(one) for one in _as_list(value)] for name, value in given.items()}
+    hints = {name: [_hint_text(one) for one in _as_list(value)] for name, value in given.items()}
+    if sum(len(text) for name, values in hints.items() for text in (name, *values)) > _MOST_HINTED:
+        raise BadRequest(
+            f"Invalid input for field/attribute os:scheduler_hints. They have more than {_MOST_HINTED} characters: "
+            "every server that is made keeps them."
+        )
+    return hints
 
 
 def _check_hints(given: Mapping[str, Any]) -> None:

@@ -79,10 +79,10 @@ async def delete_item(call: NoBody) -> Answer:
 async def _change(call: Call[Compute, Any, NoQuery], how: Callable[[dict[str, str]], dict[str, str]]) -> Server:
     """Change the metadata of a server that is in a state for it, within the limit."""
     server = await found(call)
-    servers.check_unlocked(call.identity, server)
     most = (await quotas.limits_of(call.app, server.project_id)).metadata_items
 
     def change(before: Server) -> Server:
+        servers.check_unlocked(call.identity, before)
         if before.vm_state not in _CHANGEABLE:
             raise Conflict(
                 f"Cannot 'update metadata' instance {before.id} while it is in vm_state {before.vm_state.value}"

@@ -174,13 +174,13 @@ async def act(
     task_free: bool = True,
 ) -> None:
     """Open an action on a server that is in one of these states. Raises Conflict in the real API's words."""
-    check_unlocked(identity, server)
     cell, action = compute.cells.get(server.cell), compute.engine.action(verb)
     record = new_record(compute, identity, server, verb, request_id, {})
 
     def begin(found: Server) -> Server:
         if found.deleted:
             raise _not_found(server.id)
+        check_unlocked(identity, found)
         _check_state(found, verb, when, task_free)
         return action.begun(found)
 
@@ -259,7 +259,6 @@ async def delete(compute: Compute, identity: Identity, server: Server, request_i
 
     A second delete is as good as the first.
     """
-    check_unlocked(identity, server)
     cell, definition = compute.cells.get(server.cell), compute.engine.action("delete")
     record = new_record(compute, identity, server, "delete", request_id, {})
     record = msgspec.structs.replace(record, state=ActionState.QUEUED)
@@ -274,6 +273,7 @@ async def delete(compute: Compute, identity: Identity, server: Server, request_i
             nonlocal running, under_way
             if found.deleted:
                 raise _not_found(server.id)
+            check_unlocked(identity, found)
             running = action_store.lock_holder(tx, server.id)
             under_way = action_store.last_in_line(tx, server.id) == definition.verb
             return found if under_way else definition.begun(found)

@@ -26,7 +26,7 @@ FACTS = (
 
 #: What changes with every server.
 _OF_USE = ("$free_", "$disk_mb_used", "$vcpus_used", "$num_instances")
-_DEEPEST = 16
+_DEEPEST, _LONGEST = 16, 2048
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "<": operator.lt,
@@ -41,7 +41,9 @@ class CannotAsk(ValueError):
 
 
 def read_query(text: str) -> list[Any]:
-    """Raises CannotAsk for what is no JSON list, or nested too deep."""
+    """Raises CannotAsk for what is no JSON list, or too long: every host is asked, and everybody may ask."""
+    if len(text) > _LONGEST:
+        raise CannotAsk(f"it has more than {_LONGEST} characters")
     try:
         query = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -78,11 +78,11 @@ def _of(where: ColumnElement[bool], now: float, *columns: Any) -> Any:
 
 def members_of(tx: Connection, group_ids: Iterable[str], now: float) -> dict[str, tuple[str, ...]]:
     """Group to the ids of its servers, in the order in which they joined."""
-    found: dict[str, tuple[str, ...]] = dict.fromkeys(group_ids, ())
+    found: dict[str, list[str]] = {group_id: [] for group_id in group_ids}
     query = _of(members.c.group_id.in_(list(found)), now, members.c.group_id, members.c.server_id)
     for row in tx.execute(query.order_by(members.c.joined_at, members.c.server_id)):
-        found[row.group_id] = (*found[row.group_id], row.server_id)
-    return found
+        found[row.group_id].append(row.server_id)
+    return {group_id: tuple(ids) for group_id, ids in found.items()}
 
 
 def by_cell(tx: Connection, server_ids: Sequence[str]) -> dict[str, list[str]]:
