@@ -147,6 +147,14 @@ async def test_a_host_comes_to_its_zone_although_nobody_told_it(world: World) ->
     assert kept.zone == "east"
 
 
+async def test_a_host_that_has_just_been_removed_keeps_no_other_from_its_zone(world: World) -> None:
+    made = Aggregate(uuid=new_uuid(), name="fast", hosts=("alpha", "beta"), metadata={"availability_zone": "east"})
+    await world.compute.cells.database.write(lambda tx: aggregate_store.add(tx, made))
+    await world.compute.cells.get("cell1").database.write(lambda tx: host_store.remove(tx, "id-alpha"))
+    await place_hosts(world.compute)
+    assert world.compute.hosts["id-beta"].zone == "east"
+
+
 async def test_items_of_an_aggregate_that_are_set_at_once_are_all_kept(world: World) -> None:
     made = await world.ask("admin", "POST", "/os-aggregates", {"aggregate": {"name": "fast"}})
     path = f"/os-aggregates/{made.json()['aggregate']['id']}"

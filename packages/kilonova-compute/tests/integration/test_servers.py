@@ -6,11 +6,13 @@ import base64
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from compute_fakes import no_pulse
 from compute_world import HOSTS, World
 from kilonova_compute.app.compute import Limits
 from kilonova_compute.model.servers import VmState
+from kilonova_compute.store import index as index_store
 from kilonova_kit.ids import new_uuid
 from kilonova_messages.steps import StepError
 
@@ -347,3 +349,13 @@ async def test_an_interface_shows_the_tag_that_it_was_asked_for_with(world: Worl
     port = next(one["port_id"] for one in shown if one["tag"])
     assert (await world.get("alice", f"{path}/{port}", "2.70"))["interfaceAttachment"]["tag"] == "fast"
     assert "tag" not in (await world.get("alice", f"{path}/{port}", "2.69"))["interfaceAttachment"]
+
+
+async def test_a_server_of_a_cell_that_has_just_appeared_is_not_missing(world: World) -> None:
+    server = await world.server(await world.boot())
+    assert server is not None
+    elsewhere = msgspec.structs.replace(server, id=new_uuid(), cell="cell9")
+    await world.compute.cells.database.write(lambda tx: index_store.put(tx, [(elsewhere, 1)]))
+    assert (await world.ask("alice", "GET", f"/servers/{elsewhere.id}")).status == 503
+    for cell, status in (("cell9", 404), ("cell1", 200)):
+        assert (await world.client.request("POST", "/host-tokens", json={"cell": cell}, token="admin")).status == status

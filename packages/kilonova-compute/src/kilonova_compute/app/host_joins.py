@@ -7,7 +7,7 @@ import secrets
 from functools import partial
 
 from kilonova_kit.database import Connection
-from kilonova_kit.errors import Conflict, Forbidden
+from kilonova_kit.errors import Conflict, Forbidden, NotFound
 from kilonova_kit.ids import new_uuid
 from kilonova_messages import subjects
 from kilonova_messages.joining import JoinAnswer, JoinRequest
@@ -23,9 +23,10 @@ TOKEN_SECONDS = 3600.0
 
 async def new_token(compute: Compute, cell: str, valid_seconds: float = TOKEN_SECONDS) -> str:
     """A token that lets one host join this cell. Raises NotFound for an unknown cell."""
-    token, where = secrets.token_urlsafe(32), compute.cells.get(cell)
-    expires_at = compute.clock() + valid_seconds
-    await compute.cells.database.write(lambda tx: store.add_join_token(tx, token, where.name, expires_at))
+    if cell not in {known.name for known in compute.cells.all()}:
+        raise NotFound(f"there is no cell {cell}")
+    token, expires_at = secrets.token_urlsafe(32), compute.clock() + valid_seconds
+    await compute.cells.database.write(lambda tx: store.add_join_token(tx, token, cell, expires_at))
     return token
 
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping
 
 from kilonova_kit.database import Database
-from kilonova_kit.errors import NotFound, Unavailable
+from kilonova_kit.errors import Unavailable
 
 from kilonova_compute.store import cells as store
 from kilonova_compute.store.tables import CELL, GLOBAL
@@ -65,9 +65,9 @@ class Cells:
         return tuple(cell for cell in self._cells.values() if cell.name != CELL0)
 
     def get(self, name: str) -> Cell:
-        """The cell of that name. Raises NotFound."""
+        """The cell of that name, as a record says it. Raises Unavailable where it has appeared a moment ago."""
         if name not in self._cells:
-            raise NotFound(f"there is no cell {name}")
+            raise Unavailable(f"cell {name} is not known here yet; try again")
         return self._cells[name]
 
 
