@@ -69,9 +69,8 @@ async def _received(call: Call[Compute, Events, NoQuery], event: Event) -> Event
 
 
 async def _code_of(call: Call[Compute, Events, NoQuery], event: Event) -> int:
-    try:
-        found = await servers.find_in_index(call.app, call.identity, event.server_uuid)
-    except NotFound:
+    found = await servers.indexed(call.app, event.server_uuid)  # a service speaks of everybody's servers
+    if found is None:
         return 404
     if event.name in _WITH_TAG and event.tag is UNSET:
         return 400

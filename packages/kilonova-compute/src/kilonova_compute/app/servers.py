@@ -51,10 +51,16 @@ async def find(compute: Compute, identity: Identity, server_id: str, *, deleted:
 
 async def find_in_index(compute: Compute, identity: Identity, server_id: str) -> Server:
     """The server as lists know it, while its cell is away. Raises NotFound."""
-    server = await compute.cells.database.read(lambda tx: index_store.find(tx, server_id))
-    if server is None or server.deleted or not _may_see(identity, server):
+    server = await indexed(compute, server_id)
+    if server is None or not _may_see(identity, server):
         raise _not_found(server_id)
     return server
+
+
+async def indexed(compute: Compute, server_id: str) -> Server | None:
+    """Anybody's server that is not deleted, as lists know it."""
+    server = await compute.cells.database.read(lambda tx: index_store.find(tx, server_id))
+    return None if server is None or server.deleted else server
 
 
 def _not_found(server_id: str) -> NotFound:

@@ -172,7 +172,7 @@ async def test_server_groups_have_policies(cloud: Any, version: str, body: dict[
 
 
 async def test_events_are_accepted_for_servers_on_hosts(cloud: Any) -> None:
-    server = await cloud.add_server(1, host=await cloud.add_host("host-a", 1))
+    server = await cloud.add_server(1, host=await cloud.add_host("host-a", 1), project_id="elsewhere")
     event = {"name": "network-vif-plugged", "server_uuid": server.id, "tag": "port"}
     reply = await cloud.ask("POST", "/os-server-external-events", {"events": [event]}, role="service")
     assert (reply.status, reply.json()["events"][0]["code"]) == (200, 200)
