@@ -20,17 +20,16 @@ from kilonova_compute.app.compute import Limits
 from kilonova_compute.cells.cells import Cell
 from kilonova_compute.model.actions import ActionState
 from kilonova_compute.model.aggregates import Aggregate
-from kilonova_compute.model.precaches import Precache, failed_once
 from kilonova_compute.model.hosts import Host
+from kilonova_compute.model.precaches import Precache, failed_once
 from kilonova_compute.model.requests import ServerRequest
 from kilonova_compute.model.server_groups import ServerGroup
-from kilonova_compute.model.servers import ImageSnapshot
-from kilonova_compute.model.servers import FlavorSnapshot, Server, TaskState, VmState
+from kilonova_compute.model.servers import FlavorSnapshot, ImageSnapshot, Server, TaskState, VmState
 from kilonova_compute.store import actions as action_store
 from kilonova_compute.store import aggregates as aggregate_store
-from kilonova_compute.store import precaches as precache_store
 from kilonova_compute.store import cells as cell_store
 from kilonova_compute.store import hosts as host_store
+from kilonova_compute.store import precaches as precache_store
 from kilonova_compute.store import quotas as quota_store
 from kilonova_compute.store import requests as request_store
 from kilonova_compute.store import server_groups as group_store
