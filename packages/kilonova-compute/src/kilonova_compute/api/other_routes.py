@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from kilonova_kit.errors import Gone, NotFound
+from kilonova_kit.errors import Gone
 from kilonova_kit.http.operations import Answer, Call, NoQuery, Operation
 from kilonova_kit.http.policy import Policy, admin_or_service
 from kilonova_kit.ids import is_uuid_like
