@@ -35,6 +35,10 @@ chaos *args:
 tempest *args:
     tools/tempest/run.sh "$@"
 
+# a host with NUMA nodes, huge pages and PCI devices, in an emulated machine: just numa tree
+numa *args:
+    uv run python tools/numa/prove.py "$@"
+
 # write the OpenAPI documents anew
 openapi:
     uv run python tools/openapi.py

@@ -36,16 +36,21 @@ class Bus:
 
     def prepare(self, devices: Iterable[HandedDevice], run_as: tuple[int, int] | None) -> None:
         """Raises NoResources (no such device, no group), Conflict (somebody else uses the group), Internal."""
-        for device in devices:
-            home = self.devices / device.address
-            if not home.is_dir():
-                raise NoResources(f"there is no device {device.address} on this host")
-            group = link(home / "iommu_group")
-            if not group:
-                raise NoResources(f"device {device.address} has no IOMMU group: it cannot be handed to a guest")
+        homes = [self._home(device.address) for device in devices]
+        # A group may hold several of them: the kernel gives it when the host's drivers have left them all.
+        for home in homes:
             self._bind(home)
+        for group in dict.fromkeys(link(home / "iommu_group") for home in homes):
             self._check_group(group)
             self._give(group, run_as)
+
+    def _home(self, address: str) -> Path:
+        home = self.devices / address
+        if not home.is_dir():
+            raise NoResources(f"there is no device {address} on this host")
+        if not link(home / "iommu_group"):
+            raise NoResources(f"device {address} has no IOMMU group: it cannot be handed to a guest")
+        return home
 
     def release(self, devices: Iterable[HandedDevice]) -> None:
         """Let nobody but root open the groups of these devices; one that is gone is gone."""

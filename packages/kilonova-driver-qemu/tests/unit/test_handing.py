@@ -43,6 +43,16 @@ class Machine:
         link.unlink(missing_ok=True)
         link.symlink_to(f"../../../bus/pci/drivers/{driver}")
 
+    def obey(self) -> None:
+        """Let the bus bind like the kernel: a probe binds a device to the driver that it is to have."""
+        machine = self
+
+        class Probe:
+            def write_text(self, address: str) -> None:
+                machine.bind(address, "vfio-pci")
+
+        self.bus.probe = Probe()  # type: ignore[assignment]
+
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
@@ -71,6 +81,16 @@ def test_a_group_is_not_split_between_the_host_and_a_guest(machine: Machine) -> 
     machine.bind("0000:3b:00.1", "nvidia")
     with pytest.raises(Conflict, match="used by the host's driver nvidia"):
         machine.bus.prepare(GPU, None)
+
+
+def test_devices_of_one_group_leave_the_host_together(machine: Machine) -> None:
+    machine.obey()
+    pair = tuple(HandedDevice(address=address) for address in (ADDRESS, "0000:3b:00.1"))
+    for device in pair:
+        machine.bind(device.address, "nvidia")
+    machine.bus.prepare(pair, None)
+    bound = {(machine.bus.devices / device.address / "driver").readlink().name for device in pair}
+    assert bound == {"vfio-pci"}
 
 
 def test_what_is_not_there_or_has_no_group_is_refused(machine: Machine) -> None:

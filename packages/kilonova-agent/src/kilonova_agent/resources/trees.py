@@ -63,7 +63,10 @@ def make_tree(facts: Facts, said: HostFile, host_id: str) -> Tree:
     _check(facts, said)
     as_parts = _nodes_are_parts(inventory, said)
     kinds = kinds_of(inventory.pci_devices, said.pci_devices, (node.number for node in as_parts))
-    parts = [*(_node_part(node, said) for node in as_parts), *(kind.part(len(kinds[kind])) for kind in sorted(kinds))]
+    parts = [
+        *(_node_part(node, inventory, said) for node in as_parts),
+        *(kind.part(len(kinds[kind])) for kind in sorted(kinds)),
+    ]
     root = msgspec.structs.replace(
         inventory,
         pools=(*_root_pools(facts, said), *(() if as_parts else _set_aside(inventory.nodes, said))),
@@ -127,8 +130,10 @@ def _shared(inventory: Inventory, said: HostFile) -> frozenset[int]:
 
 
 def _nodes_are_parts(inventory: Inventory, said: HostFile) -> tuple[NumaNode, ...]:
-    wanted = said.numa == "on" or (said.numa == "auto" and len(inventory.nodes) > 1)
-    return inventory.nodes if wanted else ()
+    """The nodes that can hold a NUMA cell: one without processors (an expander's memory) is near to nobody."""
+    able = tuple(node for node in inventory.nodes if node.cores)
+    wanted = said.numa == "on" or (said.numa == "auto" and len(able) > 1)
+    return able if wanted else ()
 
 
 # --- the host itself
@@ -171,12 +176,21 @@ def _device_traits(facts: Facts) -> Iterator[str]:
 # --- its parts
 
 
-def _node_part(node: NumaNode, said: HostFile) -> Part:
+def _node_part(node: NumaNode, inventory: Inventory, said: HostFile) -> Part:
     ordinary = node.memory_mib - node.huge_pages_mib
-    memory = (Pool(resource_class="NUMA_MEMORY_MB", total=ordinary, max_unit=ordinary),) if ordinary else ()
+    kept = min(_kept_mib(node, inventory, said), ordinary)
+    memory = Pool(resource_class="NUMA_MEMORY_MB", total=ordinary, reserved=kept, max_unit=ordinary)
     socket = (f"CUSTOM_SOCKET_{node.socket}",) if node.socket >= 0 else ()
-    pools = (*memory, *_set_aside((node,), said))
+    pools = (*((memory,) if ordinary else ()), *_set_aside((node,), said))
     return Part(name=f"NUMA{node.number}", pools=pools, traits=("HW_NUMA_ROOT", *socket))
+
+
+def _kept_mib(node: NumaNode, inventory: Inventory, said: HostFile) -> int:
+    """A node's share of the memory that the host keeps: a guest bound to the node cannot go elsewhere for its own."""
+    whole = sum(one.memory_mib for one in inventory.nodes)
+    kept = sum(pool.reserved for pool in inventory.pools if pool.resource_class == "MEMORY_MB")
+    kept = said.reserved.get("MEMORY_MB", kept)
+    return -(-kept * node.memory_mib // whole) if whole else 0
 
 
 def _set_aside(nodes: tuple[NumaNode, ...], said: HostFile) -> Iterator[Pool]:

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from kilonova_agent.errors import AgentError
-from kilonova_driver.types.inventory import Device, Part
+from kilonova_driver.types.inventory import Device, NumaNode, Part
 from kilonova_messages.providers import provider_id
 
 HOST_ID = "6a1ff2a4-8b5d-4b5e-9e2f-0d3b8a8d3c11"
@@ -27,6 +27,25 @@ def test_several_nodes_are_parts_and_ordinary_guests_see_one_host(tree_of):
     assert parts(tree)["NUMA0"].traits == ("HW_NUMA_ROOT", "CUSTOM_SOCKET_0")
     assert pools(parts(tree)["NUMA0"])["NUMA_MEMORY_MB"].total == 4096
     assert list(parts(tree)) == ["NUMA0", "NUMA1"]
+
+
+def test_memory_without_processors_is_no_node_that_a_cell_could_be_on(tree_of, machine):
+    nodes = (*machine.nodes, NumaNode(number=2, memory_mib=512))
+    far = msgspec.structs.replace(machine.pci_devices[0], address="0000:9c:00.0", numa_node=2)
+    tree = tree_of(
+        msgspec.structs.replace(machine, nodes=nodes, pci_devices=(far,)), pci_devices=[{"vendor_id": "10de"}]
+    )
+    assert {name: part.parent for name, part in parts(tree).items()} == {"NUMA0": "", "NUMA1": "", "PCI_10DE_1DB6": ""}
+    expander = msgspec.structs.replace(machine, nodes=(machine.nodes[0], nodes[2]), pci_devices=())
+    assert list(parts(tree_of(expander))) == []
+
+
+def test_what_the_host_keeps_is_kept_at_its_nodes_too(tree_of):
+    kept = {name: pools(part)["NUMA_MEMORY_MB"].reserved for name, part in parts(tree_of()).items()}
+    assert kept == {"NUMA0": 256, "NUMA1": 256}
+    much = tree_of(reserved={"MEMORY_MB": 7000})
+    kept = {name: pools(part)["NUMA_MEMORY_MB"].reserved for name, part in parts(much).items()}
+    assert kept == {"NUMA0": 3500, "NUMA1": 3072}
 
 
 def test_what_is_set_aside_as_huge_pages_is_promised_once(tree_of):
