@@ -2,7 +2,8 @@
 
 The agent cannot see which network a guest is on, so the door says it, with the guest's address, in headers of its own;
 the same headers from a guest are thrown away. One request per connection, of known length, so that nothing a guest
-writes can be taken for a second request.
+writes can be taken for a second request. Guests keep only so many connections open, here and with the agent: the helper
+needs its file descriptors for every other network.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import socket
+from collections import Counter
 from pathlib import Path
 
 from kilonova_agent.network import names
@@ -20,8 +23,13 @@ ADDRESS_HEADER = "X-Forwarded-For"
 _MAX_HEAD = 16 * 1024
 _MAX_BODY = 64 * 1024
 _SECONDS = 30
+#: Connections of one network, and of all, that are served together; the next one is turned away.
+MOST_OF_A_NETWORK, MOST = 32, 256
 _DROPPED = {"connection", "keep-alive", "proxy-connection", "upgrade", "expect", "transfer-encoding", "forwarded"}
 _DROPPED_PREFIXES = ("x-kilonova-", "x-forwarded-", "x-instance-", "x-tenant-", "x-metadata-")
+#: What every reader of HTTP reads in the same way (RFC 9112, 3 and 5): no control characters anywhere.
+_REQUEST_LINE = re.compile(r"[A-Z]{1,20} [!-~]+ HTTP/1\.[0-9]")
+_HEADER_LINE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*")
 _log = logging.getLogger(__name__)
 
 
@@ -40,15 +48,14 @@ def rewritten(head: bytes, network_id: str, address: str) -> tuple[bytes, int]:
 
     ValueError: not a request that we forward (folded lines, a body of unknown length, no request line).
     """
-    lines = head.decode("latin-1").split("\r\n")
-    request = lines[0].split(" ")
-    if len(request) != 3 or not request[2].startswith("HTTP/1."):
+    request, *lines = head.decode("latin-1").split("\r\n")
+    if not _REQUEST_LINE.fullmatch(request):
         raise ValueError("no HTTP/1 request line")
-    kept, length = [f"{request[0]} {request[1]} HTTP/1.1"], 0
-    for line in lines[1:]:
-        name, colon, value = line.partition(":")
+    kept, length = [request.rpartition(" ")[0] + " HTTP/1.1"], 0
+    for line in lines:
+        name, _, value = line.partition(":")
         low = name.lower()
-        if not colon or name != name.strip() or low == "transfer-encoding" or "\n" in line or "\r" in line:
+        if not _HEADER_LINE.fullmatch(line) or low == "transfer-encoding":
             raise ValueError(f"header {name[:40]!r} is not forwarded")
         if low in _DROPPED or low.startswith(_DROPPED_PREFIXES):
             continue
@@ -75,6 +82,8 @@ class MetadataDoors:
     def __init__(self, upstream: Path) -> None:
         self._upstream = upstream
         self._servers: dict[str, asyncio.Server] = {}
+        #: Network id -> its connections that are being served.
+        self._serving: Counter[str] = Counter()
 
     async def open(self, network_id: str, door: socket.socket) -> None:
         await self.close(network_id)
@@ -92,6 +101,18 @@ class MetadataDoors:
             server.close()
 
     async def _serve(self, network_id: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._serving[network_id] >= MOST_OF_A_NETWORK or self._serving.total() >= MOST:
+            writer.transport.abort()  # not even a word: whoever asks so much may not read it
+            return
+        self._serving[network_id] += 1
+        try:
+            await self._serve_one(network_id, reader, writer)
+        finally:
+            self._serving[network_id] -= 1
+            if not self._serving[network_id]:
+                del self._serving[network_id]
+
+    async def _serve_one(self, network_id: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         address = writer.get_extra_info("peername")[0]
         try:
             async with asyncio.timeout(_SECONDS):

@@ -2,11 +2,13 @@
 
 ``DIR/port-<tap>.json`` and ``DIR/network-<bridge>.json``, replaced atomically, readable only by their owner.
 A network's ``slot`` is a small number that lives as long as the network is on this host: its conntrack zone and its
-pair of uplink addresses come from it.
+pair of uplink addresses come from it. A file that cannot be read is set aside as ``.broken``: the agent wires a lost
+port again, and a lost network or range is chosen anew.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +19,7 @@ from kilonova_messages.wishes import PortWiring, WiredSubnet
 
 from kilonova_agent.network import names
 
+_log = logging.getLogger(__name__)
 _Kind = TypeVar("_Kind")
 
 #: Zones are 16 bits wide, and a /22 of link addresses holds 512 pairs; slot 0 stays free for "no zone".
@@ -88,7 +91,8 @@ class Records:
 
     def _read(self, pattern: str, kind: type[_Kind]) -> Iterator[_Kind]:
         for path in sorted(self._directory.glob(pattern)):
-            yield msgspec.json.decode(path.read_bytes(), type=kind)
+            if (kept := _read_one(path, kind)) is not None:
+                yield kept
 
     def _port_path(self, port_id: str) -> Path:
         return self._directory / f"port-{names.tap(port_id)}.json"
@@ -135,8 +139,7 @@ class Records:
         return self._directory / "link-range.json"
 
     def link_range(self) -> LinkRange | None:
-        path = self._range_path
-        return msgspec.json.decode(path.read_bytes(), type=LinkRange) if path.exists() else None
+        return _read_one(self._range_path, LinkRange) if self._range_path.exists() else None
 
     def keep_link_range(self, chosen: LinkRange) -> None:
         write_private(self._range_path, msgspec.json.encode(chosen))
@@ -149,3 +152,13 @@ class Records:
 
     def forget_link_range(self) -> None:
         self._range_path.unlink(missing_ok=True)
+
+
+def _read_one(path: Path, kind: type[_Kind]) -> _Kind | None:
+    """What a file holds; None for one that is torn, which must not keep every other port unwired."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as error:
+        _log.error("the record %s cannot be read and is set aside: %s", path, error)
+        path.replace(path.with_suffix(".broken"))
+        return None

@@ -50,7 +50,11 @@ class Wiring:
         self._own, self._records, self._namespaces = own, records, namespaces
         self._routers, self._dnsmasqs, self._doors = routers, dnsmasqs, doors
         self._run_directory, self._tap_owner = run_directory, tap_owner
-        self._guarded: list[tuple[firewall.GuardedPort, int]] | None = None
+        #: The taps and rules that the hub's firewall has; ``_settled``: whether that is sure.
+        self._guarded: list[tuple[firewall.GuardedPort, int]] = []
+        self._settled = False
+        #: Ports that were allowed more, or are gone, whose connections have still to be ended.
+        self._revoked: set[str] = set()
         self._door_inodes: dict[str, int] = {}
 
     def repair(self) -> None:
@@ -114,20 +118,22 @@ class Wiring:
         ]
         # A tap made anew under its old name has lost its chains, so the link's index is part of the state.
         state = [(port, present[port.tap]) for port in ports]
-        if state == self._guarded:
-            return
-        before, self._guarded = self._guarded or [], None
-        commands = firewall.hub_rules(ports)
-        self._namespaces.inside(self._own.hub, lambda: apply_rules(commands))
-        self._guarded = state
-        if fewer := connections.revoked([port for port, _ in before], ports):
+        if state != self._guarded or not self._settled:
+            self._settled = False
+            self._revoked |= set(connections.revoked([port for port, _ in self._guarded], ports))
+            commands = firewall.hub_rules(ports)
+            self._namespaces.inside(self._own.hub, lambda: apply_rules(commands))
+            self._guarded, self._settled = state, True
+        if fewer := sorted(self._revoked):
             self._namespaces.inside(self._own.hub, lambda: connections.end_connections(fewer))
+            self._revoked.clear()
 
     def remove_port(self, port_id: str) -> None:
         record = self._records.forget_port(port_id)
         if self._own.hub in self._namespaces.present():
-            self._guard()
+            # The tap goes before its rules: without them its guest could send whatever it likes, if only for a moment.
             self._routers.netlink(self._own.hub).remove_link(names.tap(port_id))
+            self._guard()
         if record is None:
             return
         network_id = record.wiring.network_id
@@ -149,7 +155,8 @@ class Wiring:
     def _leave(self) -> None:
         """The last network went: nothing of this agent stays behind."""
         self._routers.remove_everything()
-        self._guarded = None
+        self._guarded, self._settled = [], False
+        self._revoked.clear()
         shutil.rmtree(self._run_directory, ignore_errors=True)
 
     def _remove_unknown_taps(self) -> None:

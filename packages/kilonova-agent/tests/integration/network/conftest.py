@@ -87,6 +87,18 @@ mouth.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 mouth.bind(("", int(sys.argv[3])))
 mouth.sendto(b"word", (sys.argv[1], int(sys.argv[2])))
 """
+FLOOD = """
+import socket, sys
+mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+mouth.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+mouth.bind((sys.argv[1], 0))
+print("ready", flush=True)
+while True:
+    try:
+        mouth.sendto(b"word", (sys.argv[2], int(sys.argv[3])))
+    except OSError:
+        pass
+"""
 
 
 def send(address, number, source=0):
@@ -151,6 +163,10 @@ class Guest:
         child = self._start(self.inside, ["-c", HEAR, str(number), str(patience)])
         speak()
         return child.stdout.readline().strip()
+
+    def flood(self, source, address, number):
+        """Send there from an address, as often as it goes, until the end."""
+        self._start(self.inside, ["-c", FLOOD, source, address, str(number)])
 
     def reaches(self, address, number, patience=0.7):
         """What a connection says: "hello", or how it failed. The firewall refuses by silence, which takes patience."""

@@ -305,6 +305,21 @@ async def test_a_rule_taken_away_ends_the_connections_it_had_let_in(boot, networ
     assert talk.say("three") == "TimeoutError"
 
 
+async def test_a_port_that_is_being_removed_never_passes_unguarded(boot, network):
+    listener = await boot(port(2, unrestricted=True))
+    listener.set_up()
+    for number in range(3, 6):
+        guest = await boot(port(number))
+        guest.set_up("10.77.0.99")
+        guest.flood("10.77.0.99", "10.77.0.255", 9999)
+        loop = asyncio.get_running_loop()
+
+        def remove(loop=loop, wiring=guest.wiring):
+            asyncio.run_coroutine_threadsafe(network.remove_port(wiring.port_id), loop).result()
+
+        assert await asyncio.to_thread(listener.hears, 9999, remove) == "TimeoutError"
+
+
 async def test_removing_a_port_twice_is_success(network):
     await network.ensure_port("guest", port(1))
     await network.remove_port(port(1).port_id)

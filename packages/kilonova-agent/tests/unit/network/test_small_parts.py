@@ -5,7 +5,7 @@ from kilonova_agent.network import metadata_door, names, protocols, resolvers, u
 from kilonova_agent.network.errors import HostUnfit
 from kilonova_agent.network.links import Route
 from kilonova_agent.network.null_network import NullNetwork
-from kilonova_agent.network.records import MAX_SLOT, Records, plan_network
+from kilonova_agent.network.records import MAX_SLOT, LinkRange, Records, plan_network
 from kilonova_agent.network.requirements import bridge_filter
 from kilonova_messages.wishes import PortWiring, WiredSubnet
 
@@ -67,6 +67,24 @@ def test_a_range_that_the_machine_already_routes_gets_no_direct_route():
 def test_a_module_that_the_agent_loads_itself_is_not_missing(words, loadable, met, mend):
     found = bridge_filter(words, loadable=loadable)
     assert (found.met, found.mend) == (met, mend)
+
+
+@pytest.mark.parametrize("name", ["port", "network", "link-range"])
+@pytest.mark.parametrize("content", [b"", b'{"port_id', b"\xff"])
+def test_a_record_that_a_power_cut_has_torn_is_set_aside_and_does_not_end_the_helper(name, content, tmp_path, caplog):
+    records = Records(tmp_path)
+    for number, network in ((1, "n"), (2, "m")):
+        records.ensure_network(network)
+        records.keep_port("g1", wiring(number, network))
+    records.keep_link_range(LinkRange(cidr="100.64.0.0/22", forwarding_was="0"))
+    torn = sorted(tmp_path.glob(f"{name}*.json"))[0]
+    torn.write_bytes(content)
+    again = Records(tmp_path)
+    assert (len(again.ports), len(again.networks)) == (2 - (name == "port"), 2 - (name == "network"))
+    assert (again.link_range() is None) == (name == "link-range")
+    assert "cannot be read" in caplog.text
+    assert torn.with_suffix(".broken").read_bytes() == content
+    assert not torn.exists()
 
 
 def test_records_survive_a_restart(tmp_path):
@@ -149,6 +167,11 @@ def test_a_posted_body_keeps_its_length():
         b"POST / HTTP/1.1\r\nContent-Length: 99999999",
         b"POST / HTTP/1.1\r\nX-Forwarded-For : 1.2.3.4",
         b"GET / HTTP/1.1\r\nA: b\nX-Forwarded-For: 1.2.3.4",
+        b"GET / HTTP/1.1\nX-Forwarded-For: 1.2.3.4",
+        b"GET /\nX-Forwarded-For:1.2.3.4\nA:b HTTP/1.1",
+        b"GET /\x0b HTTP/1.1",
+        b"GET / HTTP/1.1\r\nA(b): c",
+        b"GET / HTTP/1.1\r\nA: b\0",
     ],
 )
 def test_a_request_that_two_readers_could_read_differently_is_refused(head):
