@@ -22,6 +22,8 @@ from kilonova_agent.network.records import NetworkPlan
 
 _START_SECONDS = 5.0
 _DHCP_PORT = ":0043 "
+#: A server's words beyond so many bytes are forgotten: guests can make it speak as often as they like.
+MOST_LOG_BYTES = 1024 * 1024
 
 
 def service_user() -> pwd.struct_passwd | None:
@@ -56,6 +58,9 @@ class Dnsmasqs:
     def _mark(self, network_id: str) -> Path:
         return self._state / f"dnsmasq-{names.bridge(network_id)}.pid"
 
+    def _log(self, network_id: str) -> Path:
+        return self._state / f"dnsmasq-{names.bridge(network_id)}.log"
+
     def ensure(self, plan: NetworkPlan, namespace: str) -> None:
         """Make the network's dnsmasq serve exactly the plan."""
         if not dhcp.served(plan):
@@ -76,8 +81,7 @@ class Dnsmasqs:
             send_signal(server.mark, signal.SIGHUP)
 
     def _start(self, network_id: str, namespace: str, arguments: tuple[str, ...]) -> None:
-        log = self._state / f"dnsmasq-{names.bridge(network_id)}.log"
-        mark = self._mark(network_id)
+        log, mark = self._log(network_id), self._mark(network_id)
         child = self._namespaces.inside(namespace, lambda: processes.start_detached(arguments, log, mark))
         _wait_until_serving(child, log)
 
@@ -85,6 +89,12 @@ class Dnsmasqs:
         """Whether a server was started that no longer runs."""
         mark = self._mark(network_id)
         return mark.exists() and processes.marked(mark) is None
+
+    def cut_log(self, network_id: str) -> None:
+        """Keep a server's log within its bound: cut in place, since the server holds it open for appending."""
+        log = self._log(network_id)
+        if log.exists() and log.stat().st_size > MOST_LOG_BYTES:
+            os.truncate(log, 0)
 
     def remove(self, network_id: str, namespace: str) -> None:
         self._end(network_id, namespace)
@@ -100,12 +110,11 @@ class Dnsmasqs:
                 processes.end(stray)
 
     def _make_directory(self, directory: Path) -> None:
-        if directory.is_dir():
-            return
+        """Make it, or finish one that a helper which was killed had only begun."""
         self._run.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._run.chmod(0o711)
-        directory.mkdir(mode=0o700)
-        if self._user:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        if self._user and directory.stat().st_uid != self._user.pw_uid:
             os.chown(directory, self._user.pw_uid, self._user.pw_gid)
 
     def _write(self, path: Path, lines: list[str]) -> bool:

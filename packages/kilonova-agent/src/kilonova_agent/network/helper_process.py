@@ -18,6 +18,7 @@ from kilonova_agent.network.requests import Answer, Ask, Request
 _READY_SECONDS = 60
 _CLOSE_SECONDS = 10
 _LONGEST_PAUSE = 5.0
+_LONGEST_LINE = 1024 * 1024
 
 
 class HelperProcess:
@@ -82,6 +83,8 @@ class HelperProcess:
                     pause = 0.05
             except (OSError, NetworkError) as error:
                 self._logger.error("cannot start the network helper: %s", error)
+            except Exception:  # whatever it was: without its keeper no port would ever be wired again
+                self._logger.exception("the network helper is started again")
             if not self._closing:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
@@ -89,7 +92,9 @@ class HelperProcess:
     async def _run(self) -> bool:
         """Run one wirer until it ends; True if it became ready."""
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*self._command(), stdin=pipe, stdout=pipe, stderr=pipe)
+        process = await asyncio.create_subprocess_exec(
+            *self._command(), stdin=pipe, stdout=pipe, stderr=pipe, limit=_LONGEST_LINE
+        )
         self._process = process
         words = asyncio.create_task(self._log_words(process))
         try:
@@ -124,7 +129,7 @@ class HelperProcess:
 
     async def _log_words(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr is not None
-        while line := await process.stderr.readline():
+        while line := await _line(process.stderr):
             level, _, words = line.decode(errors="replace").rstrip().partition(" ")
             known = logging.getLevelNamesMapping().get(level)
             self._logger.log(known or logging.INFO, "%s", words if known else f"{level} {words}")
@@ -145,3 +150,11 @@ class HelperProcess:
             if process is None:
                 keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
+
+
+async def _line(words: asyncio.StreamReader) -> bytes:
+    """The next line, or what fits of it; nothing at the end. Read it must be: else its writer would wait for ever."""
+    try:
+        return await words.readline()
+    except ValueError:  # the rest of a line that is too long was dropped
+        return b"INFO (a line that is too long)\n"

@@ -80,8 +80,9 @@ class Wiring:
         return _wired(self._records.ports[wiring.port_id])
 
     def revive(self) -> None:
-        """Start a DHCP server again that died by itself."""
+        """Start a DHCP server again that died by itself, and keep what the others say within bounds."""
         for network_id in self._records.networks:
+            self._dnsmasqs.cut_log(network_id)
             if self._records.ports_of(network_id) and self._dnsmasqs.died(network_id):
                 _log.warning("the DHCP server of network %s died; starting it again", network_id)
                 self._ensure_network(network_id)
