@@ -83,8 +83,17 @@ class Records:
         for record in self._read("guests", GuestRecord):
             self._believe(record)
         for stone in self._read("removed", Tombstone):
-            self._removed[stone.guest_id] = stone
+            self._settle(stone)
         self.forget_old(time.time())
+
+    def _settle(self, stone: Tombstone) -> None:
+        """Of a guest's record and its tombstone, which a sudden death can leave both, the newer one counts."""
+        record = self._guests.get(stone.guest_id)
+        if record is None or record.generation <= stone.generation:
+            self._forget_guest(stone.guest_id)
+            self._removed[stone.guest_id] = stone
+        else:
+            self._path("removed", stone.guest_id).unlink()
 
     def _read(self, room: str, kind: type[Kept]) -> Iterator[Kept]:
         decoder = msgspec.json.Decoder(kind)
@@ -141,8 +150,11 @@ class Records:
         except OSError as error:
             log.warning("the tombstone of guest %s cannot be written: %s", stone.guest_id, error)
         self._removed[stone.guest_id] = stone
-        self._disbelieve(stone.guest_id)
-        self._path("guests", stone.guest_id).unlink(missing_ok=True)
+        self._forget_guest(stone.guest_id)
+
+    def _forget_guest(self, guest_id: str) -> None:
+        self._disbelieve(guest_id)
+        self._path("guests", guest_id).unlink(missing_ok=True)
 
     def forget_old(self, now: float) -> None:
         """Let go of tombstones after their day, those from the future included."""

@@ -176,13 +176,19 @@ class Worker:
                 lane.current = job
                 job.task = asyncio.create_task(self._run(job, lane))
                 await asyncio.wait([job.task])
-                lane.current = None
+                self._let_go(job, lane)
         finally:
-            if lane.current is not None and lane.current.task is not None:
-                lane.current.task.cancel()
-                await asyncio.wait([lane.current.task])
+            if (job := lane.current) is not None and job.task is not None:
+                job.task.cancel()
+                await asyncio.wait([job.task])
+                self._let_go(job, lane)
             del self._lanes[guest_id]
         self.on_idle(guest_id)
+
+    def _let_go(self, job: _Job, lane: _Lane) -> None:
+        """The job is over; here and not in its own task, which may have been broken off before it began."""
+        lane.current = None
+        self._in_hand.pop(job.request.operation_id, None)
 
     async def _run(self, job: _Job, lane: _Lane) -> None:
         request = job.request
@@ -204,7 +210,6 @@ class Worker:
             finally:
                 if job.teller is not None:
                     job.teller.cancel()
-                self._in_hand.pop(request.operation_id, None)
 
     async def _report(self, job: _Job) -> StepReport:
         """Run the step; how it ended, written into the guest's record too."""

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import time
 
 import msgspec
 import pytest
@@ -70,6 +71,18 @@ def test_a_buried_guest_keeps_its_generation_for_a_day(load):
     assert records.generation("g1") == 4
     records.forget_old(1000.0 + TOMBSTONE_SECONDS + 1)
     assert records.generation("g1") == 0
+
+
+@pytest.mark.parametrize(("record", "stone", "lives"), [(4, 5, False), (5, 5, False), (6, 5, True)])
+def test_of_a_record_and_a_tombstone_that_a_sudden_death_left_the_newer_counts(record, stone, lives, load, tmp_path):
+    load().put(GuestRecord(guest_id="g1", generation=record, made=True))
+    kept = (tmp_path / "guests" / "g1.json").read_bytes()
+    load().bury(Tombstone(guest_id="g1", generation=stone, removed_at=time.time(), last=report("op-2")))
+    (tmp_path / "guests" / "g1.json").write_bytes(kept)
+    records = load()
+    assert (records.get("g1") is not None) == lives
+    assert records.generation("g1") == max(record, stone)
+    assert len([*(tmp_path / "guests").iterdir(), *(tmp_path / "removed").iterdir()]) == 1
 
 
 def test_a_guest_that_comes_again_has_no_tombstone(load, tmp_path):

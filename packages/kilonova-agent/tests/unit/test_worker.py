@@ -54,6 +54,17 @@ async def test_what_waits_in_line_is_passed_over_when_something_newer_comes(
     assert "stop_guest is older" in caplog.text
 
 
+async def test_what_is_broken_off_before_it_began_is_in_hand_no_more(house, make_wish, make_request, eventually):
+    build, removal = make_request("g1", EnsureGuest(wish=make_wish("g1"))), make_request("g1", RemoveGuest())
+    house.worker.take(build)
+    await asyncio.sleep(0)  # its lane has made it a task, which has not run yet
+    house.worker.take(removal)
+    await eventually(lambda: house.end_of(removal))
+    await eventually(lambda: not house.worker.is_busy("g1"))
+    assert house.worker.in_hand() == ()
+    assert build.operation_id not in house.ends()
+
+
 async def test_a_removal_under_way_is_not_broken_off_by_another(house, run, make_wish, make_request, eventually):
     await run(make_request("g1", EnsureGuest(wish=make_wish("g1"))))
     block = house.control.block("remove_guest")
