@@ -30,10 +30,17 @@ async def drain(host: Host, grace_seconds: float) -> tuple[str, ...]:
     """Stop every guest that runs, all at the same time; the ids of those that would not stop. DriverError."""
     running = [guest for guest in await host.driver.list_guests() if guest.power in (Power.ON, Power.PAUSED)]
     for guest in running:
-        record = host.records.get(guest.guest_id) or GuestRecord(guest_id=guest.guest_id, generation=guest.generation)
-        host.records.put(msgspec.structs.replace(record, host_stopped=True))
+        _mark(host, guest)
     stopped = await asyncio.gather(*(_stop(host, guest, grace_seconds) for guest in running))
     return tuple(guest.guest_id for guest, done in zip(running, stopped, strict=True) if not done)
+
+
+def _mark(host: Host, guest: Guest) -> None:
+    record = host.records.get(guest.guest_id) or GuestRecord(guest_id=guest.guest_id, generation=guest.generation)
+    try:
+        host.records.put(msgspec.structs.replace(record, host_stopped=True))
+    except OSError as error:  # it must go down all the same, and better asked than with the power
+        log.error("it cannot be written down that guest %s goes down with its host: %s", guest.guest_id, error)
 
 
 async def _stop(host: Host, guest: Guest, grace_seconds: float) -> bool:

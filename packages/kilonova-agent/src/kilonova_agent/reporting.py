@@ -52,7 +52,9 @@ class Reporting:
         self._hostname, self._address = hostname, address
         self._heartbeat_seconds, self._guests_seconds = heartbeat_seconds, guests_seconds
         self._boot_id, self._started_at = boot_id(), time.time()
+        #: What the host was last said to have, once that was receipted; and what is being said.
         self._told: HostReport | None = None
+        self._saying: HostReport | None = None
         self._images_sent: tuple[str, ...] | None = None
         self._images_told: tuple[str, ...] | None = None
         self._refused = ""
@@ -107,15 +109,18 @@ class Reporting:
         self._refused = receipt.refused
 
     def tell_host(self) -> None:
-        self._outbox.put("host", self._make_host, None)
+        self._outbox.put("host", self._make_host, self._host_heard)
 
     async def _make_host(self) -> HostReport | None:
         try:
-            self._told = await host_report(self._host, self._hostname, self._address)
+            self._saying = await host_report(self._host, self._hostname, self._address)
         except (DriverError, AgentError) as error:
             log.error("it cannot be said what the host has: %s", error)
-            self._told = None
-        return self._told
+            self._saying = None
+        return self._saying
+
+    def _host_heard(self, receipt: Receipt) -> None:
+        self._told = None if receipt.refused else self._saying
 
     async def _look(self) -> None:
         """Tell of the guests, and of the host and its images if these have changed."""

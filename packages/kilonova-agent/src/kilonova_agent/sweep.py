@@ -18,6 +18,7 @@ from kilonova_driver.types.guests import Guest, Power
 from kilonova_kit.private_files import write_private
 
 from kilonova_agent.errors import StepFailure
+from kilonova_agent.network.errors import NetworkError
 from kilonova_agent.records import GuestRecord, Records
 from kilonova_agent.steps.wiring import unwire, wire
 from kilonova_agent.steps.work import Host
@@ -34,11 +35,11 @@ async def sweep(host: Host, boot_file: Path, boot_id: str) -> None:
     _note_reboot(host.records, guests, boot_file, boot_id)
     for record in host.records:
         _follow(host.records, record, guests.get(record.guest_id))
-    try:
-        await _remove_leftovers(host)
-        await _rewire(host, guests)
-    except (StepFailure, OSError) as error:
-        log.error("the host could not be put in order: %s", error)
+    for work in (_remove_leftovers(host), _rewire(host, guests)):
+        try:
+            await work
+        except (StepFailure, NetworkError, OSError) as error:
+            log.error("the host could not be put in order: %s", error)
 
 
 def _note_reboot(records: Records, guests: dict[str, Guest], boot_file: Path, boot_id: str) -> None:
@@ -54,12 +55,15 @@ def _note_reboot(records: Records, guests: dict[str, Guest], boot_file: Path, bo
 
 
 def _follow(records: Records, record: GuestRecord, guest: Guest | None) -> None:
-    """Learn what happened to a guest while nobody watched."""
+    """Learn what happened to a guest while nobody watched. One that runs has not gone down with its host after all."""
     if guest is None:
         return
-    power, made = guest.power.value, record.made or guest.power in _RUNNING
-    if (record.power, record.made) != (power, made):
-        records.put(msgspec.structs.replace(record, power=power, made=made))
+    runs = guest.power in _RUNNING
+    seen = msgspec.structs.replace(
+        record, power=guest.power.value, made=record.made or runs, host_stopped=record.host_stopped and not runs
+    )
+    if seen != record:
+        records.put(seen)
 
 
 async def _remove_leftovers(host: Host) -> None:
@@ -81,4 +85,7 @@ async def _rewire(host: Host, guests: dict[str, Guest]) -> None:
         if record.wish is None or guest is None or guest.power not in _RUNNING:
             continue
         missing = [port for port in record.wish.ports if port.port_id not in wired]
-        await wire(host.network, record.guest_id, missing)
+        try:
+            await wire(host.network, record.guest_id, missing)
+        except StepFailure as error:  # the others' ports may well be wired
+            log.error("guest %s is not wired: %s", record.guest_id, error)

@@ -8,7 +8,7 @@ import pytest
 from kilonova_agent.clocks import ControllerClock
 from kilonova_agent.config_drives import ConfigDrives
 from kilonova_agent.images import ImageCache
-from kilonova_agent.network.errors import WiringFailed
+from kilonova_agent.network.errors import HostUnfit, WiringFailed
 from kilonova_agent.network.null_network import NullNetwork
 from kilonova_agent.outbox import Outbox
 from kilonova_agent.records import Records
@@ -28,6 +28,8 @@ class FailingNetwork(NullNetwork):
     def __init__(self):
         super().__init__()
         self.failures = 0
+        #: The id of a port that can never be wired.
+        self.refused = ""
 
     def _maybe_fail(self):
         if self.failures:
@@ -36,11 +38,17 @@ class FailingNetwork(NullNetwork):
 
     async def ensure_port(self, guest_id, wiring):
         self._maybe_fail()
+        if wiring.port_id == self.refused:
+            raise HostUnfit("no wire fits")
         return await super().ensure_port(guest_id, wiring)
 
     async def remove_port(self, port_id):
         self._maybe_fail()
         await super().remove_port(port_id)
+
+    async def ports(self):
+        self._maybe_fail()
+        return await super().ports()
 
 
 class House:

@@ -1,6 +1,9 @@
 """Putting a host in order after a sudden death, and taking its guests down with it."""
 
+import errno
+
 import msgspec
+from kilonova_agent import records
 from kilonova_agent.draining import drain
 from kilonova_agent.guest_states import all_guest_states
 from kilonova_agent.records import GuestRecord
@@ -73,6 +76,45 @@ async def test_a_broken_network_does_not_keep_the_host_down(house, make_wish, tm
     house.network.failures = 10
     await sweep(house.host, tmp_path / "boot", "boot-1")
     assert "could not be put in order" in caplog.text
+
+
+async def test_one_port_that_cannot_be_wired_leaves_no_other_guest_unwired(
+    house, run, make_wish, make_request, tmp_path, caplog
+):
+    for name in ("g1", "g2"):
+        await run(make_request(name, EnsureGuest(wish=make_wish(name))))
+    await house.network.tear_down()
+    house.network.refused = "port-g1"
+    await sweep(house.host, tmp_path / "boot", "boot-1")
+    assert [port.port_id for port in await house.network.ports()] == ["port-g2"]
+    assert "guest g1 is not wired" in caplog.text
+
+
+async def test_a_guest_that_would_not_stop_with_its_host_has_not_gone_down_with_it(
+    house, run, make_wish, make_request, tmp_path
+):
+    await run(make_request("g1", EnsureGuest(wish=make_wish("g1"))))
+    house.control.fail_next("set_power", "internal", guest_id="g1")
+    assert await drain(house.host, 1.0) == ("g1",)
+    await sweep(house.host, tmp_path / "boot", "boot-1")
+    house.control.power_off_guest("g1")  # its owner, much later
+    house.driver._look_at_control()
+    (state,) = await all_guest_states(house.host)
+    assert (state.power, state.reason) == ("off", "powered off from inside")
+
+
+async def test_a_full_disk_keeps_no_guest_from_going_down_with_its_host(
+    house, run, make_wish, make_request, monkeypatch, caplog
+):
+    await run(make_request("g1", EnsureGuest(wish=make_wish("g1"))))
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(records, "write_private", full)
+    assert await drain(house.host, 1.0) == ()
+    assert (await house.driver.get_guest("g1")).power == "off"
+    assert "cannot be written down" in caplog.text
 
 
 async def test_draining_marks_before_it_stops_and_names_who_would_not(house, run, make_wish, make_request):

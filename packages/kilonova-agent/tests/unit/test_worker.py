@@ -145,6 +145,27 @@ async def test_a_port_that_is_wished_no_more_is_unwired(house, run, make_wish, m
     assert await house.network.ports() == ()
 
 
+async def test_a_port_that_is_wished_no_more_is_unwired_also_when_the_first_try_failed(
+    house, run, make_wish, make_request
+):
+    wish = make_wish("g1")
+    await run(make_request("g1", EnsureGuest(wish=wish)))
+    house.control.fail_next("ensure_guest", "transient")
+    smaller = msgspec.structs.replace(wish, ports=())
+    assert (await run(make_request("g1", EnsureGuest(wish=smaller)))).state == "failed"
+    assert (await run(make_request("g1", EnsureGuest(wish=smaller)))).state == "done"
+    assert await house.network.ports() == ()
+
+
+async def test_a_host_that_cannot_say_what_is_wired_fails_the_removal_by_the_networks_code(
+    house, run, make_wish, make_request
+):
+    await run(make_request("g1", EnsureGuest(wish=make_wish("g1", ports=()))))
+    house.network.failures = 3
+    end = await run(make_request("g1", RemoveGuest()))
+    assert (end.error.code, end.error.retryable) == ("network", True)
+
+
 async def test_a_guest_that_was_lost_with_its_disks_is_not_silently_made_anew(house, run, make_wish, make_request):
     wish = make_wish("g1")
     await run(make_request("g1", EnsureGuest(wish=wish)))

@@ -14,7 +14,7 @@ from kilonova_messages.wishes import GuestWish
 
 from kilonova_agent.records import GuestRecord
 from kilonova_agent.steps.guest_specs import prepare
-from kilonova_agent.steps.wiring import unwire
+from kilonova_agent.steps.wiring import unwire, wired
 from kilonova_agent.steps.work import Host, Work
 
 
@@ -28,9 +28,10 @@ async def make_so(host: Host, work: Work, wish: GuestWish, power: PowerTarget) -
     spec = await prepare(host, work, wish)
     with work.phase("driver"):
         guest = await host.driver.ensure_guest(work.order, spec, power)
-    if before is not None and before.wish is not None:
+    if before is not None:
+        # By what is wired, not by the wish before this one, whose own ports may still have been to go when it failed.
         kept = {port.port_id for port in wish.ports}
-        await unwire(host.network, [port.port_id for port in before.wish.ports if port.port_id not in kept])
+        await unwire(host.network, [name for name in await wired(host.network, wish.guest_id) if name not in kept])
     return guest
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kilonova_messages.steps import RemoveGuest
 
-from kilonova_agent.steps.wiring import unwire
+from kilonova_agent.steps.wiring import unwire, wired
 from kilonova_agent.steps.work import Host, Work
 
 
@@ -28,5 +28,5 @@ async def ports_of(host: Host, guest_id: str) -> list[str]:
     wished = record.wish.ports if record is not None and record.wish is not None else ()
     found = dict.fromkeys(port.port_id for port in wished)
     if host.capabilities.needs_host_network:
-        found |= dict.fromkeys(port.port_id for port in await host.network.ports() if port.guest_id == guest_id)
+        found |= dict.fromkeys(await wired(host.network, guest_id))
     return list(found)

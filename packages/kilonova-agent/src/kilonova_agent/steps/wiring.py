@@ -24,23 +24,31 @@ T = TypeVar("T")
 
 async def wire(network: GuestNetwork, guest_id: str, ports: Iterable[PortWiring]) -> dict[str, str]:
     """Port id -> tap, in the order of the ports. NetworkFailed."""
-    return {port.port_id: await _tried(port.port_id, partial(network.ensure_port, guest_id, port)) for port in ports}
+    return {
+        port.port_id: await _tried(f"port {port.port_id}", partial(network.ensure_port, guest_id, port))
+        for port in ports
+    }
 
 
 async def unwire(network: GuestNetwork, port_ids: Iterable[str]) -> None:
     """Make the ports be gone; gone already is success. NetworkFailed."""
     for port_id in port_ids:
-        await _tried(port_id, partial(network.remove_port, port_id))
+        await _tried(f"port {port_id}", partial(network.remove_port, port_id))
 
 
-async def _tried(port_id: str, work: Callable[[], Awaitable[T]]) -> T:
+async def wired(network: GuestNetwork, guest_id: str) -> list[str]:
+    """The ports that are wired for a guest, whatever its wish says. NetworkFailed."""
+    return [port.port_id for port in await _tried("the host's ports", network.ports) if port.guest_id == guest_id]
+
+
+async def _tried(what: str, work: Callable[[], Awaitable[T]]) -> T:
     for pause in (*_PAUSES, None):
         try:
             return await work()
         except NetworkError as error:
             if pause is None or not error.retryable:
-                words = f"port {port_id}: {error.message}"
+                words = f"{what}: {error.message}"
                 raise NetworkFailed(words, retryable=error.retryable) from error
-            log.info("port %s is tried again: %s", port_id, error.message)
+            log.info("%s: tried again, since %s", what, error.message)
             await asyncio.sleep(pause)
     raise AssertionError("the last try returns or raises")
