@@ -190,7 +190,7 @@ def _settings(asked: argparse.Namespace, data_dir: Path) -> AgentSettings:
     flags: dict[str, object] = {name: getattr(asked, name) for name in _FLAGS}
     flags["data_dir"] = str(data_dir)
     if asked.driver_option:
-        flags["driver_options"] = dict(pair.split("=", 1) for pair in asked.driver_option if "=" in pair)
+        flags["driver_options"] = dict(_pair(option) for option in asked.driver_option)
     return load_settings(
         AgentSettings,
         file=file if file.exists() or asked.config else None,
@@ -198,6 +198,13 @@ def _settings(asked: argparse.Namespace, data_dir: Path) -> AgentSettings:
         flags=flags,
         ignore=NOT_SETTINGS,
     )
+
+
+def _pair(option: str) -> tuple[str, str]:
+    name, equals, value = option.partition("=")
+    if not equals:
+        raise SettingsError(f"--driver-option takes NAME=VALUE, not {option!r}")
+    return name, value
 
 
 def _parser() -> argparse.ArgumentParser:

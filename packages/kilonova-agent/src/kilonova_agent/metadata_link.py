@@ -14,8 +14,6 @@ from kilonova_messages.wishes import GuestMetadata, PortWiring
 from kilonova_agent.records import GuestRecord, Records
 
 FRESH_SECONDS = 5.0
-#: Beyond so many guests the cache begins anew.
-_MOST = 10_000
 Ask = Callable[[str], Awaitable[GuestMetadata | None]]
 
 
@@ -50,8 +48,8 @@ class MetadataLink:
         # The newest the guest was ever told wins over what it was made with.
         older = self._known.get(guest_id)
         metadata = found or (older[1] if older else written)
-        if len(self._known) >= _MOST:
-            self._known.clear()
+        # Only of guests that are here: user data is large, and holds its owner's secrets.
+        self._known = {known: kept for known, kept in self._known.items() if self._records.get(known) is not None}
         self._known[guest_id] = (self._clock(), metadata)
         return metadata
 

@@ -71,6 +71,7 @@ class House:
             resources=Resources(self.driver, records, str(uuid.uuid4()), directory),
         )
         self.reports = []
+        self.receipt = Receipt()
         self.outbox = Outbox(self._hear)
         self.worker = Worker(self.host, self.outbox, builds_at_once=2, steps_at_once=4, clock=ControllerClock())
 
@@ -87,7 +88,7 @@ class House:
 
     async def _hear(self, data):
         self.reports.append(decode_report(data))
-        return encode(Receipt())
+        return encode(self.receipt)
 
     def ends(self):
         return {report.operation_id: report for report in self.reports if report.state != "working"}

@@ -2,6 +2,7 @@
 
 import pytest
 from kilonova_agent.errors import AgentError
+from kilonova_agent.main import main
 from kilonova_agent.settings import AgentSettings, guests_user
 from kilonova_kit.settings import SettingsError, load_settings
 
@@ -33,3 +34,8 @@ def test_guests_run_as_an_unprivileged_user_under_root(tmp_path, monkeypatch):
         guests_user(AgentSettings(data_dir=tmp_path, run_as="no-such-user"))
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert guests_user(AgentSettings(data_dir=tmp_path)) is None
+
+
+def test_a_driver_option_without_a_value_is_refused(tmp_path, capsys):
+    assert main(["run", "--data", str(tmp_path), "--driver", "fake", "--driver-option", "vcpus"]) == 1
+    assert "NAME=VALUE, not 'vcpus'" in capsys.readouterr().err

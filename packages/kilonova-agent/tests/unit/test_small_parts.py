@@ -10,7 +10,7 @@ from kilonova_agent.errors import DiskFull, ImageRefused, as_step_error
 from kilonova_agent.inventories import agent_traits, own_address
 from kilonova_agent.metadata_link import FRESH_SECONDS, MetadataLink
 from kilonova_agent.outcomes import KEEP_SECONDS, Outcomes
-from kilonova_agent.records import GuestRecord, Records
+from kilonova_agent.records import GuestRecord, Records, Tombstone
 from kilonova_agent.unbroken import unbroken
 from kilonova_driver.errors import NoResources, Transient
 from kilonova_driver.types.inventory import Capabilities
@@ -136,6 +136,15 @@ async def test_metadata_is_the_controllers_newest_and_kept_for_a_moment(records)
     asked.answer = None  # the controller is away: the newest that was ever told
     assert (await link.lookup("net-1", "10.0.0.5")).name == "renamed"
     assert asked.count == 2
+
+
+async def test_the_metadata_of_a_guest_that_is_gone_is_forgotten(records, make_wish):
+    link = MetadataLink(records, Asked(named("renamed")))
+    await link.lookup("net-1", "10.0.0.5")
+    records.bury(Tombstone(guest_id="g1", generation=2, removed_at=0.0))
+    records.put(GuestRecord(guest_id="g2", generation=1, wish=make_wish("g2")))
+    await link.lookup("net-1", "10.0.0.5")
+    assert set(link._known) == {"g2"}
 
 
 async def test_metadata_without_a_controller_is_the_wishs_and_of_strangers_none(records):
