@@ -38,6 +38,8 @@ MAX_NICS = 12
 _TAP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 #: Nothing that could begin another option of ``-machine``.
 _MACHINE = re.compile(r"[A-Za-z0-9._-]*")
+#: Nothing that could add a feature: ``-cpu`` takes a doubled comma for a single one.
+_MODEL = re.compile(r"[A-Za-z0-9._-]*")
 _MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 
 
@@ -96,6 +98,8 @@ def check_spec(spec: GuestSpec, features: frozenset[str]) -> None:
         raise Unsupported(f"firmware {spec.firmware!r} is not supported, only 'bios'")
     if _machine_family(spec.machine) not in ("", *MACHINES) or not _MACHINE.fullmatch(spec.machine):
         raise InvalidSpec(f"machine {spec.machine!r} is neither pc nor q35")
+    if not _MODEL.fullmatch(spec.cpu_model):
+        raise InvalidSpec(f"{spec.cpu_model!r} is no name of a processor model")
     _check_disks(spec)
     _check_nics(spec)
     check_layout(spec)
@@ -182,13 +186,13 @@ def _machine(spec: GuestSpec, host: Host) -> Iterator[str]:
 
 
 def cpu_model(wished: str, accelerator: str, *, siblings: bool = False) -> str:
-    """Choose the ``-cpu`` value: the best one unless a model is named.
+    """Choose the ``-cpu`` value: the best one unless a model is named; an operator may name its features as well.
 
     The emulated processor is one of AMD's, which shows threads only with a feature that emulation lacks: for a guest
     whose cores have several it is called Intel's.
     """
     if wished not in BEST_CPU:
-        return _escaped(wished)
+        return wished
     if accelerator == "kvm":
         return "host"
     return "max,vendor=GenuineIntel" if siblings else "max"

@@ -5,11 +5,13 @@ Invariants:
 - ``qemu-img`` never opens a base image (``-u``): the bytes of a stranger are read only by the guest's own
   unprivileged process. Here only the fixed header of a base is looked at.
 - Every name given to ``qemu-img`` is ``file:`` and absolute, every format is said, and its memory and time are limited.
+- Of a disk that a guest has written, whose process may have been taken over, nothing is followed that its header names.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import struct
 from pathlib import Path
@@ -96,7 +98,20 @@ def _put_in_place(half: Path, path: Path) -> None:
 
 async def grow_disk(qemu_img: str, path: Path, size: int) -> None:
     """Make a disk of a stopped guest larger. Raises NoResources, Internal."""
-    await _qemu_img(qemu_img, "resize", "-q", "-f", "qcow2", _file_name(path), str(size))
+    _refuse_data_file(path)
+    node = {"driver": "qcow2", "file": {"driver": "file", "filename": str(path.absolute())}, "backing": None}
+    await _qemu_img(qemu_img, "resize", "-q", f"json:{json.dumps(node)}", str(size))
+
+
+def _refuse_data_file(path: Path) -> None:
+    """Raises Internal for a disk that names another file as the place of its data: there is no way to leave it shut."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(80)
+    except OSError as error:
+        raise Internal(f"disk {path} cannot be read: {error.strerror}") from error
+    if len(header) < 80 or struct.unpack_from(">Q", header, 72)[0] & _EXTERNAL_DATA_FILE:
+        raise Internal(f"disk {path} is not as it was made: its header names another file, or is none")
 
 
 async def _qemu_img(binary: str, *arguments: str) -> None:

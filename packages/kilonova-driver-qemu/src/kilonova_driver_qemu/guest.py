@@ -261,6 +261,9 @@ class LocalGuest:
         self._running = running = Running(watch, monitor, self.files.monitor, self._process_changed)
         running.status = status
         self._save_process(identity)
+        if monitor is not None and self._record.stage is not Stage.REMOVING:
+            # Whoever wanted it to end has died before it did: what happens from now on happens by itself.
+            self._note(expected_end=False)
         if running.status == SHUT_DOWN:
             self._process_changed()
         return True
@@ -381,6 +384,8 @@ class LocalGuest:
 
     async def _turn_on(self) -> None:
         await self._settle()
+        if self._running is not None and self._condition()[0] is Power.CRASHED:
+            await self._end_process(quickly=True)  # it has halted for good, and only its process is left
         if self._running is not None:
             power, reason = self._condition()
             if power is not Power.ON:
@@ -470,7 +475,7 @@ class LocalGuest:
         """Let go of the guest without touching it."""
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
-        for result in tuple(self._asked):
+        for result in [asked for asked in self._asked if not asked.done()]:
             result.set_exception(Transient(f"guest {self.guest_id}: the driver was closed before this was done"))
         if self._running is not None:
             await self._running.close()

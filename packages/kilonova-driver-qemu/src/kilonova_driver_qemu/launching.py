@@ -135,16 +135,13 @@ async def launch(
 ) -> tuple[Watch, Monitor]:
     """Start the guest; ``remember`` is called as soon as there is a process. Raises any DriverError but Unsupported."""
     said = files.complaints.stat().st_size if files.complaints.exists() else 0
-    if spec.devices:
-        await asyncio.to_thread(BUS.prepare, spec.devices, host.run_as)
-    with contextlib.ExitStack() as stack:
-        try:
-            opened = open_files(stack, spec, files)
-        except OSError as error:
-            kind = NoResources if error.errno in (23, 24, 28) else Internal
-            raise kind(f"cannot prepare guest {spec.guest_id}: {error}") from error
-        command = command_line(spec, host, opened.told)
-        pid = spawn(command, complaints=opened.complaints, inherited=inherited(opened))
+    try:
+        if spec.devices:
+            await asyncio.to_thread(BUS.prepare, spec.devices, host.run_as)
+        pid = _spawned(spec, files, host)
+    except DriverError:
+        BUS.release(spec.devices)
+        raise
     identity = identify(pid)
     if identity is not None:
         remember(identity)
@@ -166,6 +163,18 @@ async def launch(
         BUS.release(spec.devices)
         raise
     return watch, monitor
+
+
+def _spawned(spec: GuestSpec, files: GuestFiles, host: Host) -> int:
+    """The pid of the new process, which has all that it may touch. Raises Conflict, NoResources, Internal."""
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = open_files(stack, spec, files)
+        except OSError as error:
+            kind = NoResources if error.errno in (23, 24, 28) else Internal
+            raise kind(f"cannot prepare guest {spec.guest_id}: {error}") from error
+        command = command_line(spec, host, opened.told)
+        return spawn(command, complaints=opened.complaints, inherited=inherited(opened))
 
 
 async def _explain(watch: Watch, files: GuestFiles, said: int, error: DriverError) -> DriverError:

@@ -15,8 +15,17 @@ import msgspec
 import pytest
 from kilonova_driver.driver import Mode, PowerTarget
 from kilonova_driver.errors import Conflict, Internal, InvalidSpec, NoResources, Stale, Transient
-from kilonova_driver.types.guests import BaseImage, Disk, DiskFormat, GuestSpec, Power
+from kilonova_driver.types.guests import (
+    BaseImage,
+    Disk,
+    DiskFormat,
+    Feature,
+    GuestSpec,
+    HandedDevice,
+    Power,
+)
 from kilonova_driver.types.settings import DriverSettings
+from kilonova_driver_qemu import launching
 from kilonova_driver_qemu.console import console_tail, cut
 from kilonova_driver_qemu.driver import QemuDriver
 from kilonova_driver_qemu.layout import GuestFiles
@@ -146,6 +155,61 @@ async def test_a_crash_of_qemu_has_its_signal_as_reason_and_a_new_driver_knows_i
     await driver.close()
     again = await bench.driver()
     assert "SIGSEGV" in (await again.get_guest(blank_spec.guest_id)).reason
+
+
+async def test_a_stop_that_died_with_its_driver_does_not_hide_a_crash_later(
+    bench: Any, blank_spec: GuestSpec, wait_until: Any
+) -> None:
+    first = await bench.driver()
+    await bench.built(first, blank_spec)
+    guest = first._guests[blank_spec.guest_id]
+    guest._note(expected_end=True)  # as a stop does before it asks the guest, which takes its time
+    await first.close()
+    second = await bench.driver()
+    pid = find_holder(home(bench, blank_spec) / "lock")
+    assert pid is not None
+    os.kill(pid, signal.SIGSEGV)
+
+    async def ended() -> bool:
+        return (await second.get_guest(blank_spec.guest_id)).power is not Power.ON
+
+    await wait_until(ended)
+    assert (await second.get_guest(blank_spec.guest_id)).power is Power.CRASHED
+
+
+async def test_a_guest_that_qemu_halted_for_good_is_started_again(bench: Any, blank_spec: GuestSpec) -> None:
+    driver = await bench.driver()
+    first = await bench.built(driver, blank_spec)
+    driver._guests[blank_spec.guest_id].need_running().status = "internal-error"
+    assert (await driver.get_guest(blank_spec.guest_id)).power is Power.CRASHED
+    again = await driver.set_power(bench.order(), blank_spec.guest_id, PowerTarget.ON, Mode.FORCE, 1)
+    assert (again.power, again.reason) == (Power.ON, "")
+    assert again.started_at > first.started_at
+
+
+async def test_devices_are_taken_back_when_the_guest_cannot_be_started(
+    bench: Any, blank_spec: GuestSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Bus:
+        def __init__(self) -> None:
+            self.given = 0
+
+        def prepare(self, devices: Any, _run_as: Any) -> None:
+            self.given += len(devices)
+
+        def release(self, devices: Any) -> None:
+            self.given = 0
+
+    bus = Bus()
+    monkeypatch.setattr(launching, "BUS", bus)
+    driver = await bench.driver()
+    driver._features |= {Feature.DEVICES.value}
+    spec = msgspec.structs.replace(blank_spec, devices=(HandedDevice(address="0000:3b:00.0"),))
+    await driver.ensure_guest(bench.order(), blank_spec, PowerTarget.OFF)
+    (home(bench, blank_spec) / "disks/root.qcow2").unlink()
+    with pytest.raises(Internal, match="cannot be opened"):
+        await driver.ensure_guest(bench.order(), spec, PowerTarget.ON)
+    assert bus.given == 0
 
 
 async def test_after_a_restart_of_the_host_guests_are_off(bench: Any, blank_spec: GuestSpec) -> None:

@@ -128,8 +128,14 @@ def test_a_kernel_is_booted_directly() -> None:
     assert values(words, "-append") == ["console=ttyS0"]
 
 
-def test_a_comma_in_a_model_cannot_add_an_option() -> None:
-    assert cpu_model("qemu64,+vmx", "tcg") == "qemu64,,+vmx"
+@pytest.mark.parametrize("model", ["qemu64,+vmx", "qemu64,,+vmx", "max vendor=x", "max\n"])
+def test_a_model_cannot_bring_features_of_its_own(model: str) -> None:
+    with pytest.raises(InvalidSpec, match="processor model"):
+        check_spec(msgspec.structs.replace(SPEC, cpu_model=model), frozenset())
+
+
+def test_an_operators_model_may_have_features() -> None:
+    assert cpu_model("qemu64,+vmx", "tcg") == "qemu64,+vmx"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from kilonova_driver.errors import Conflict, Internal, InvalidSpec
 from kilonova_driver.types.guests import BaseImage, Disk, DiskFormat, GuestSpec
 from kilonova_driver_qemu.changes import check_change
-from kilonova_driver_qemu.disks import check_base, disk_bytes
+from kilonova_driver_qemu.disks import check_base, disk_bytes, grow_disk
 
 GIB = 1 << 30
 BASE = BaseImage(path="/b", format=DiskFormat.RAW, digest="1", virtual_size_bytes=3 * GIB + 1)
@@ -50,6 +51,21 @@ def test_a_whole_qcow2_header_passes(tmp_path: Path) -> None:
 def test_a_tricky_qcow2_header_is_refused(trick: dict[str, int], tmp_path: Path) -> None:
     with pytest.raises(InvalidSpec):
         check_base(qcow2(tmp_path / "bad", **trick))
+
+
+async def test_a_grown_disk_is_not_asked_where_its_base_is(tmp_path: Path) -> None:
+    disk = tmp_path / "root.qcow2"
+    command = ["qemu-img", "create", "-q", "-u", "-f", "qcow2", "-b", "file:/nowhere", "-F", "raw", str(disk), "1M"]
+    subprocess.run(command, check=True)  # noqa: ASYNC221
+    await grow_disk("qemu-img", disk, 2 << 20)
+    assert struct.unpack_from(">Q", disk.read_bytes(), 24) == (2 << 20,)
+    assert b"file:/nowhere" in disk.read_bytes()
+
+
+async def test_a_disk_whose_header_was_made_to_name_another_file_is_not_grown(tmp_path: Path) -> None:
+    qcow2(tmp_path / "disk", incompatible=1 << 2)
+    with pytest.raises(Internal, match="names another file"):
+        await grow_disk("qemu-img", tmp_path / "disk", 2 * GIB)
 
 
 def test_a_raw_file_that_is_shorter_than_said_is_refused(tmp_path: Path) -> None:
