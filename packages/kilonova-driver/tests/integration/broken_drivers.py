@@ -398,11 +398,33 @@ class ForgetsTheRemoved(Broken):
         return await super().ensure_guest(order, spec, power)
 
 
+class ForgetsTheRemovedWhenKilled(Broken):
+    caught_by = ("a_late_build_is_stale_to_a_new_driver",)
+
+    async def start(self):
+        await super().start()
+        self._journal.removed.clear()
+
+
 class HasNoClock(Broken):
     caught_by = ("an_order_past_its_deadline_is_refused",)
 
     async def ensure_guest(self, order, spec, power):
         return await super().ensure_guest(replace(order, deadline=0.0), spec, power)
+
+
+class UnpausesLate(Broken):
+    caught_by = ("an_order_past_its_deadline_is_refused",)
+
+    async def unpause(self, order, guest_id):
+        return await super().unpause(replace(order, deadline=0.0), guest_id)
+
+
+class TakesWhatItDoesNotAdvertise(Broken):
+    caught_by = ("an_unknown_feature_is_refused",)
+
+    def capabilities(self):
+        return replace(super().capabilities(), features=super().capabilities().features - {"devices"})
 
 
 class RemovesLate(Broken):

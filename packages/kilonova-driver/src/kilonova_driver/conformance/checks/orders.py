@@ -139,6 +139,20 @@ async def a_late_build_does_not_bring_a_removed_guest_back(bench: Bench) -> None
         await gone("looking at it", driver.get_guest(spec.guest_id))
 
 
+async def a_late_build_is_stale_to_a_new_driver(bench: Bench) -> None:
+    """After the driver was killed, an ensure older than a guest's removal is still refused."""
+    remote = await bench.remote()
+    built, never_built = bench.spec(), bench.spec()
+    await remote.ensure_guest(bench.order(1), built, PowerTarget.ON)
+    for spec in (built, never_built):
+        await remote.remove_guest(bench.order(2), spec.guest_id)
+    await remote.kill()
+    fresh = await bench.remote()
+    for spec in (built, never_built):
+        await refused("a late build", fresh.ensure_guest(bench.order(1), spec, PowerTarget.ON), Stale)
+        await gone("looking at it", fresh.get_guest(spec.guest_id))
+
+
 async def an_order_past_its_deadline_is_refused(bench: Bench) -> None:
     """An order whose deadline has passed is Transient, and changes nothing; one with time left is obeyed."""
     driver, spec = await bench.driver(), bench.spec()
@@ -163,6 +177,7 @@ def late_calls(bench: Bench, driver: Driver, spec: GuestSpec) -> list[tuple[str,
     ]
     if isinstance(driver, Pauses):
         calls.append(("a late pause", partial(driver.pause, late, name)))
+        calls.append(("a late unpause", partial(driver.unpause, late, name)))
     return calls
 
 
@@ -188,5 +203,6 @@ CHECKS = (
     every_kind_of_order_counts,
     an_older_order_is_stale_to_a_new_driver,
     a_late_build_does_not_bring_a_removed_guest_back,
+    a_late_build_is_stale_to_a_new_driver,
     an_order_past_its_deadline_is_refused,
 )
