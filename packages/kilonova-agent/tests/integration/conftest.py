@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -220,6 +221,46 @@ async def agent_process(controller, tmp_path):
     yield start
     for process in started:
         await process.end(signal.SIGKILL)
+
+
+#: What a host with real guests is made of.
+TOOLS = ("qemu-system-x86_64", "qemu-img", "nft", "dnsmasq", "ip", "nsenter")
+
+
+@pytest.fixture
+async def real_agent(controller, tmp_path):
+    """Start the agent of a host with real guests, again and again; in the end nothing of it is left on the machine.
+
+    ``host_file``: what its ``host.toml`` says. ``drain_seconds``: for its guests to stop in the end.
+    """
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    if missing := [tool for tool in TOOLS if shutil.which(tool, path=path) is None]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    data_dir = tmp_path / "h1"
+    await join(controller.url, "token-1", "h1", data_dir)
+    agents = []
+
+    async def start(*, host_file="", drain_seconds=30):
+        if host_file:
+            (data_dir / "host.toml").write_text(host_file)
+        settings = AgentSettings(
+            data_dir=data_dir,
+            driver="qemu",
+            driver_options={"accelerator": "tcg"},
+            heartbeat_seconds=0.1,
+            drain_seconds=drain_seconds,
+        )
+        agents.append(Agent(settings))
+        await agents[-1].start()
+        return agents[-1]
+
+    yield start
+    for agent in agents:
+        await agent.close()
+    if agents:
+        last = Agent(agents[-1].settings)
+        await last.drain()
+        await last.close()
 
 
 @pytest.fixture

@@ -2,15 +2,10 @@
 
 import asyncio
 import logging
-import os
-import shutil
 import subprocess
 
 import pytest
-from kilonova_agent.agent import Agent
-from kilonova_agent.joining import join
 from kilonova_agent.network.names import names_of
-from kilonova_agent.settings import AgentSettings
 from kilonova_messages.asks import ConsoleLogAsk, DiagnosticsAsk
 from kilonova_messages.steps import (
     EnsureGuest,
@@ -25,7 +20,6 @@ from kilonova_messages.wishes import FirewallRule, FixedIp, GuestMetadata, PortW
 pytestmark = [pytest.mark.guest, pytest.mark.network]
 
 HOST = "id-of-h1"
-TOOLS = ("qemu-system-x86_64", "qemu-img", "nft", "dnsmasq", "ip", "nsenter")
 SUBNET = WiredSubnet(subnet_id="subnet-1", cidr="10.78.0.0/24", gateway_ip="10.78.0.1", dns_nameservers=("192.0.2.53",))
 
 
@@ -40,36 +34,6 @@ def port():
         subnets=(SUBNET,),
         rules=(FirewallRule(direction="egress"),),
     )
-
-
-@pytest.fixture
-async def real_agent(controller, tmp_path):
-    """Start the agent of a host with real guests; in the end nothing of it is left on the machine."""
-    missing = [tool for tool in TOOLS if shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None]
-    if missing:
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    data_dir = tmp_path / "h1"
-    await join(controller.url, "token-1", "h1", data_dir)
-    settings = AgentSettings(
-        data_dir=data_dir,
-        driver="qemu",
-        driver_options={"accelerator": "tcg"},
-        heartbeat_seconds=0.1,
-        drain_seconds=30,
-    )
-    agents = []
-
-    async def start():
-        agents.append(Agent(settings))
-        await agents[-1].start()
-        return agents[-1]
-
-    yield start
-    for agent in agents:
-        await agent.close()
-    last = Agent(settings)
-    await last.drain()
-    await last.close()
 
 
 @pytest.fixture

@@ -2,50 +2,29 @@
 
 import json
 import os
-import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
-from kilonova_agent.agent import Agent
-from kilonova_agent.joining import join
-from kilonova_agent.settings import AgentSettings
 from kilonova_driver.types.guests import CpuTopology
 from kilonova_messages.reports import HostReport
 from kilonova_messages.steps import EnsureGuest, RemoveGuest, StopGuest
 from kilonova_messages.wishes import WishedCell, WishedDisk, WishedLayout
 
-pytestmark = [pytest.mark.guest, pytest.mark.network]
-
 HOST = "id-of-h1"
 CPUS = sorted(os.sched_getaffinity(0))
 OWN, SHARED = CPUS[-1], set(CPUS[:-1])
+TWO = pytest.mark.skipif(len(CPUS) < 2, reason="needs two processors")
 FIRST, SECOND = (f"9d5f7ab2-0000-4000-8000-00000000000{number}" for number in (1, 2))
+
+pytestmark = [pytest.mark.guest, pytest.mark.network, TWO]
 
 
 @pytest.fixture
-async def start_agent(controller, tmp_path):
-    """Start the agent of a host that sets its last processor aside."""
-    if shutil.which("qemu-system-x86_64") is None or len(CPUS) < 2:
-        pytest.skip("this needs QEMU and two processors")
-    data_dir = tmp_path / "h1"
-    await join(controller.url, "token-1", "h1", data_dir)
-    (data_dir / "host.toml").write_text(f'cpu_dedicated_set = "{OWN}"\n[reserved]\nDISK_GB = 1\n')
-    settings = AgentSettings(
-        data_dir=data_dir, driver="qemu", driver_options={"accelerator": "tcg"}, heartbeat_seconds=0.1, drain_seconds=5
-    )
-    agents = []
-
-    async def start():
-        agents.append(Agent(settings))
-        await agents[-1].start()
-        return agents[-1]
-
-    yield start
-    for agent in agents:
-        await agent.close()
-    last = Agent(settings)
-    await last.drain()
-    await last.close()
+def start_agent(real_agent):
+    """Start the agent of a host that sets its last processor aside; its guests are blank, and deaf to being asked."""
+    host_file = f'cpu_dedicated_set = "{OWN}"\n[reserved]\nDISK_GB = 1\n'
+    return partial(real_agent, host_file=host_file, drain_seconds=5)
 
 
 @pytest.fixture
