@@ -198,7 +198,11 @@ class ComputeApp:
     async def ready(self) -> list[str]:
         """What is missing, in words."""
         missing = [] if self._bus.is_connected else ["the bus is not connected"]
+        dark = self.compute.unreachable_cells()  # known: nobody need wait to find out again
+        missing += [f"cell {name} does not answer" for name in sorted(dark)]
         for cell in self.compute.cells.all():
+            if cell.name in dark:
+                continue
             try:
                 await cell.database.read(lambda tx: None)
             except KilonovaError as error:

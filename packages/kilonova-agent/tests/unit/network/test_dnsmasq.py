@@ -28,9 +28,7 @@ def test_a_log_is_cut_where_its_server_goes_on_writing(servers, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_directory_that_a_killed_helper_had_only_begun_is_given_to_the_server_all_the_same(
-    servers, tmp_path
-):
+def test_a_directory_that_a_killed_helper_had_only_begun_is_given_to_the_server_all_the_same(servers, tmp_path):
     place = tmp_path / "run" / "n1"
     place.mkdir(parents=True)
     servers._make_directory(place)

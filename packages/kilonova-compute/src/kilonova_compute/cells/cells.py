@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 CELL0 = "cell0"
 #: For how long a cell's database may be away before the others go on without it.
 _PATIENCE_SECONDS = 2.0
+#: For how long anybody waits for a cell to open: one try of a database that does not answer takes as long as it likes.
+_WAIT_SECONDS = 5.0
 
 
 class Cell:
@@ -37,6 +39,8 @@ class Cells:
     def __init__(self, global_url: str) -> None:
         self.database = Database(global_url, name="global")
         self._cells: dict[str, Cell] = {}
+        #: Cells that are being opened; a database that does not answer may hold that up for long.
+        self._opening: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, wanted: Mapping[str, str]) -> None:
         """Open the global database, enter the ``wanted`` cells (name to URL), open every cell that can be opened."""
@@ -49,13 +53,20 @@ class Cells:
         for name, url in (await self.database.read(store.all_cells)).items():
             if name not in self._cells:
                 self._cells[name] = Cell(name, Database(url, name=name))
-        waiting = [cell for cell in self._cells.values() if not cell.database.is_open]
-        await asyncio.gather(*(_open(cell) for cell in waiting))
-        return [cell for cell in waiting if cell.database.is_open]
+        for cell in self._cells.values():
+            if not cell.database.is_open and cell.name not in self._opening:
+                self._opening[cell.name] = asyncio.create_task(_open(cell), name=f"open-{cell.name}")
+        if self._opening:
+            await asyncio.wait(self._opening.values(), timeout=_WAIT_SECONDS)
+        tried = [name for name, opening in self._opening.items() if opening.done()]
+        for name in tried:
+            self._opening.pop(name).result()
+        return [cell for cell in map(self.get, tried) if cell.database.is_open]
 
     async def close(self) -> None:
-        for cell in self._cells.values():
-            await cell.database.close()
+        """Let go of all at the same time: one that is away may take long."""
+        await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        await asyncio.gather(*(cell.database.close() for cell in self._cells.values()))
         await self.database.close()
 
     def all(self) -> tuple[Cell, ...]:

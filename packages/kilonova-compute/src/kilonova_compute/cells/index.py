@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 _BATCH = 500
 #: For how long changes are gathered when nobody waits for them: a server that changes often is then carried less often.
 _GATHER_SECONDS = 0.03
+#: A cell whose database has not answered for so long is away, however long the database itself goes on trying: whoever
+#: asks for something there need not wait for it, and new servers go elsewhere.
+ANSWER_SECONDS = 5.0
 _AWAY = "the control plane is stopping; try again"
 
 
@@ -96,7 +99,11 @@ class IndexCarrier:
     async def _carry(self) -> bool:
         """One batch; whether there may be more."""
         try:
-            numbers, servers = await self._cell.database.read(lambda tx: store.announced(tx, _BATCH))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                numbers, servers = await self._cell.database.read(lambda tx: store.announced(tx, _BATCH))
+        except TimeoutError:
+            self.reachable = False
+            raise Unavailable(f"its database has not answered for {ANSWER_SECONDS:g} seconds") from None
         except Exception:
             self.reachable = False
             raise
