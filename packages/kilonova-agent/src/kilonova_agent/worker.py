@@ -178,10 +178,10 @@ class Worker:
                 await asyncio.wait([job.task])
                 self._let_go(job, lane)
         finally:
-            if (job := lane.current) is not None and job.task is not None:
-                job.task.cancel()
-                await asyncio.wait([job.task])
-                self._let_go(job, lane)
+            if (current := lane.current) is not None and current.task is not None:
+                current.task.cancel()
+                await asyncio.wait([current.task])
+                self._let_go(current, lane)
             del self._lanes[guest_id]
         self.on_idle(guest_id)
 

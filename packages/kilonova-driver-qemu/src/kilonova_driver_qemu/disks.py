@@ -99,8 +99,13 @@ def _put_in_place(half: Path, path: Path) -> None:
 async def grow_disk(qemu_img: str, path: Path, size: int) -> None:
     """Make a disk of a stopped guest larger. Raises NoResources, Internal."""
     _refuse_data_file(path)
-    node = {"driver": "qcow2", "file": {"driver": "file", "filename": str(path.absolute())}, "backing": None}
-    await _qemu_img(qemu_img, "resize", "-q", f"json:{json.dumps(node)}", str(size))
+    await _qemu_img(qemu_img, "resize", "-q", _alone(path), str(size))
+
+
+def _alone(path: Path) -> str:
+    """A disk without its base, whatever its header says of one."""
+    file = {"driver": "file", "filename": str(path.absolute())}
+    return "json:" + json.dumps({"driver": "qcow2", "file": file, "backing": None})
 
 
 def _refuse_data_file(path: Path) -> None:
