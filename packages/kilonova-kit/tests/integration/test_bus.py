@@ -318,6 +318,24 @@ async def test_a_request_in_flight_fails_at_once_when_the_connection_is_lost(clo
     release.set()
 
 
+async def test_a_request_waits_for_the_next_connection_over_any_number_of_vain_tries(cloud: Cloud) -> None:
+    controller = await cloud.controller()
+    asked: list[bytes] = []
+
+    async def count(message: BusMessage) -> bytes:
+        asked.append(message.data)
+        return await echo(message)
+
+    await controller.subscribe("kn.x", count)
+    await cloud.server.stop()
+    await until(lambda: not controller.is_connected)
+    question = asyncio.create_task(controller.request("kn.x", b"hello", 30))
+    await until(lambda: "Connect call failed" in controller.trouble)
+    await cloud.server.start()
+    assert await question == b"echo hello"
+    assert asked == [b"hello"]
+
+
 async def test_publishing_without_a_connection_drops_and_counts(cloud: Cloud) -> None:
     controller = await cloud.controller()
     await cloud.server.stop()

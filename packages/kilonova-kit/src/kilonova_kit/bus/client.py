@@ -130,18 +130,23 @@ class Bus:
 
     async def request(self, subject: str, data: bytes, timeout: float) -> bytes:  # noqa: ASYNC109 - as above
         """Send a question and wait for its answer. BusTimeout, NoResponders, BusDown, BusRefused, MessageTooLarge."""
-        reply, answer = self._inbox.expect(subject)
         try:
             async with asyncio.timeout(timeout):
                 await self._up.wait()
-                if self._client is None or self._client.pending_data_size + len(data) > _UNSENT_BYTES:
-                    raise BusDown("the bus takes no more messages")
-                await _send(self._client, subject, data, reply)
-                return await answer
+                return await self._ask(subject, data)
         except TimeoutError:
             if not self.is_connected:
                 raise BusDown(f"no bus within {timeout:g} s: {self._trouble}") from None
             raise BusTimeout(f"no answer on {subject} within {timeout:g} s") from None
+
+    async def _ask(self, subject: str, data: bytes) -> bytes:
+        """Send a question over the connection that is there; no answer is expected before, or its loss would be ours."""
+        if self._client is None or self._client.pending_data_size + len(data) > _UNSENT_BYTES:
+            raise BusDown("the bus takes no more messages")
+        reply, answer = self._inbox.expect(subject)
+        try:
+            await _send(self._client, subject, data, reply)
+            return await answer
         finally:
             self._inbox.forget(reply)
 
