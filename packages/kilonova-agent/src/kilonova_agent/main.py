@@ -39,11 +39,6 @@ _FLAGS = tuple(name for name in AgentSettings.__struct_fields__ if name not in (
 _STARTS_AT_ONCE = 16
 
 
-async def run_agent(settings: AgentSettings) -> None:
-    """Run one agent until SIGTERM, SIGINT or SIGUSR1."""
-    await run_agents([settings])
-
-
 async def run_agents(
     all_settings: Sequence[AgentSettings],
     *,

@@ -146,7 +146,12 @@ class Worker:
         return lane
 
     async def alone(self, guest_id: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do something else with a guest, when it is its turn in the lane; its errors are raised here."""
+        """Do something else with a guest, when it is its turn in the lane; its errors are raised here.
+
+        StepFailure when the agent is being closed.
+        """
+        if self._closed:
+            raise StepFailure("transient", "the agent is stopping; ask again", retryable=True)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         async def job() -> None:

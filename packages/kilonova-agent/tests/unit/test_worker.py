@@ -6,6 +6,7 @@ import os
 
 import msgspec
 import pytest
+from kilonova_agent.errors import StepFailure
 from kilonova_driver.errors import GuestNotFound
 from kilonova_messages.steps import EnsureGuest, PauseGuest, RebootGuest, RemoveGuest, StopGuest
 
@@ -211,6 +212,19 @@ async def test_work_between_steps_has_the_guest_for_itself(house, make_wish, mak
     house.control.release(block)
     await task
     assert seen == [True]
+
+
+async def test_nothing_is_begun_once_it_is_closed(house):
+    begun = []
+
+    async def begin():
+        begun.append(1)
+
+    await house.worker.close()
+    with pytest.raises(StepFailure, match="stopping"):
+        await house.worker.alone("g1", begin)
+    assert not begun
+    assert not house.worker.is_busy("g1")
 
 
 async def test_closing_breaks_everything_off_and_reports_nothing(house, make_wish, make_request, eventually):

@@ -482,7 +482,7 @@ class LocalGuest:
 
 
 def _remove_files(files: GuestFiles) -> None:
-    # The record goes last: until then a new driver still sees whose remains these are.
+    # The disks go first: as long as there is one, a new driver finds the record that says whose it is.
     if files.disks.exists():
         shutil.rmtree(files.disks)
     shutil.rmtree(files.home)

@@ -52,15 +52,6 @@ def is_alive(identity: Identity) -> bool:
     return identify(identity.pid) == identity
 
 
-def cpu_nanoseconds(pid: int) -> int:
-    """Give the CPU time of a process, user and system, 0 when it is gone."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return (int(fields[11]) + int(fields[12])) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-
-
 def take_lock(path: Path) -> int | None:
     """Lock a guest's file and give the descriptor; None while its process holds the lock."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

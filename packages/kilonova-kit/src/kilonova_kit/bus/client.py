@@ -140,7 +140,7 @@ class Bus:
             raise BusTimeout(f"no answer on {subject} within {timeout:g} s") from None
 
     async def _ask(self, subject: str, data: bytes) -> bytes:
-        """Send a question over the connection that is there; no answer is expected before, or its loss would be ours."""
+        """Send a question over the connection that is there: an answer expected earlier would be lost by a vain try."""
         if self._client is None or self._client.pending_data_size + len(data) > _UNSENT_BYTES:
             raise BusDown("the bus takes no more messages")
         reply, answer = self._inbox.expect(subject)

@@ -5,7 +5,7 @@ A store asks for one item more than the page holds; the surplus item only says t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -33,10 +33,3 @@ def next_link(url: str, query: Iterable[tuple[str, str]], marker: str) -> list[L
     """The ``next`` link: the request's own parameters with the last item's id as marker."""
     pairs = [(name, value) for name, value in query if name != "marker"]
     return [{"rel": "next", "href": f"{url}?{urlencode([*pairs, ('marker', marker)])}"}]
-
-
-def paged_links(
-    items: Sequence[T], more: bool, url: str, query: Iterable[tuple[str, str]], name: Callable[[T], str]
-) -> list[Link]:
-    """The links of a page: empty on the last one."""
-    return next_link(url, query, name(items[-1])) if more and items else []
