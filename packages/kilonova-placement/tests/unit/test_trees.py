@@ -127,6 +127,17 @@ def test_a_host_without_nodes_is_one_node():
     assert parts(cells(2, 2), index) == "fewer NUMA nodes than the 2 asked for (1)"
 
 
+def test_cells_of_shared_cores_are_on_nodes_that_have_some():
+    host, first, second = numa_host()
+    whole = node("hn1", traits=("CUSTOM_NO_SHARED_PROCESSORS",), PCPU=8, NUMA_MEMORY_MB=8192)
+    wish = NumaCell(memory_mb=512, shared_cores=2)
+    index = index_of(host, first, whole)
+    assert parts(Request(numa=NumaWish(cells=(wish,))), index, {(index.row_of("hn0"), "NUMA_MEMORY_MB"): 1})["hn0"]
+    assert parts(Request(numa=NumaWish(cells=(wish,) * 2)), index).startswith("too few NUMA nodes with 2 VCPU")
+    assert parts(cells(6, 6), index)["hn1"]["PCPU"] == 6
+    assert parts(Request(numa=NumaWish(cells=(wish,) * 2)), index_of(host, first, second))["hn1"]
+
+
 def test_mixed_cells_take_shared_cores_of_the_host():
     wish = NumaWish(cells=(NumaCell(memory_mb=512, dedicated_cores=1, shared_cores=3),) * 2)
     found = parts(Request(numa=wish, resources={"DISK_GB": 5}), index_of(*numa_host()))

@@ -25,6 +25,8 @@ from kilonova_agent.resources.host_file import NAME, ExtraProvider, HostFile
 from kilonova_agent.resources.processors import Cores, written
 
 _HYPERTHREADING = "HW_CPU_HYPERTHREADING"
+#: A node none of whose processors are shared: no cell whose processors are could run there.
+_NO_SHARED = "CUSTOM_NO_SHARED_PROCESSORS"
 
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,8 +183,9 @@ def _node_part(node: NumaNode, inventory: Inventory, said: HostFile) -> Part:
     kept = min(_kept_mib(node, inventory, said), ordinary)
     memory = Pool(resource_class="NUMA_MEMORY_MB", total=ordinary, reserved=kept, max_unit=ordinary)
     socket = (f"CUSTOM_SOCKET_{node.socket}",) if node.socket >= 0 else ()
+    unshared = () if _shared(inventory, said).intersection(node.cpus) else (_NO_SHARED,)
     pools = (*((memory,) if ordinary else ()), *_set_aside((node,), said))
-    return Part(name=f"NUMA{node.number}", pools=pools, traits=("HW_NUMA_ROOT", *socket))
+    return Part(name=f"NUMA{node.number}", pools=pools, traits=("HW_NUMA_ROOT", *socket, *unshared))
 
 
 def _kept_mib(node: NumaNode, inventory: Inventory, said: HostFile) -> int:

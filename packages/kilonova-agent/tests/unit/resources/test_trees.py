@@ -67,6 +67,13 @@ def test_dedicated_processors_are_at_their_nodes_and_no_longer_shared(tree_of):
     assert tree.seats[provider_id(HOST_ID, "NUMA1")].processors == {2, 6}
 
 
+@pytest.mark.parametrize("said", [{"cpu_dedicated_set": "2-3,6-7"}, {"cpu_shared_set": "0,4"}])
+def test_a_node_without_shared_processors_says_so(tree_of, said):
+    there = parts(tree_of(**said))
+    assert "CUSTOM_NO_SHARED_PROCESSORS" not in there["NUMA0"].traits
+    assert "CUSTOM_NO_SHARED_PROCESSORS" in there["NUMA1"].traits
+
+
 def test_a_host_without_nodes_as_parts_has_everything_itself(tree_of):
     tree = tree_of(numa="off", cpu_dedicated_set="0-3", pci_devices=[{"vendor_id": "10de"}])
     root = pools(tree.inventory)

@@ -17,6 +17,8 @@ TraitName = Annotated[str, msgspec.Meta(pattern=r"^[A-Z0-9_]+$", max_length=255)
 Name = Annotated[str, msgspec.Meta(max_length=255)]
 
 NUMA_NODE = "HW_NUMA_ROOT"
+#: What marks a NUMA node that has processors for one guest each, and no others.
+NO_SHARED_PROCESSORS = "CUSTOM_NO_SHARED_PROCESSORS"
 HYPERTHREADING = "HW_CPU_HYPERTHREADING"
 
 #: 1: amounts, devices by class, traits, place. 2: bundles of one provider, NUMA cells, devices by traits, machines.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from kilonova_placement.deciding.trees.devices import Kinds, is_near, kinds_for
 from kilonova_placement.deciding.trees.look import Look, Shortfall
 from kilonova_placement.deciding.trees.matching import Matching
-from kilonova_placement.model.requests import DeviceWish, NumaCell, NumaPolicy, NumaWish
+from kilonova_placement.model.requests import NO_SHARED_PROCESSORS, DeviceWish, NumaCell, NumaPolicy, NumaWish
 
 DEDICATED, SHARED, MEMORY, NODE_MEMORY = "PCPU", "VCPU", "MEMORY_MB", "NUMA_MEMORY_MB"
 
@@ -37,7 +37,10 @@ def _with(
     nodes = look.nodes()
     of_nodes = {name for name in (SHARED, MEMORY, NODE_MEMORY) if any(look.has(node, name) for node in nodes)}
     demands = [_demand(cell, memory_class, of_nodes) for cell in cells]
-    fits = {node: [number for number, demand in enumerate(demands) if _gives(look, node, demand)] for node in nodes}
+    fits = {
+        node: [number for number, cell in enumerate(cells) if _is_for(look, node, cell, demands[number])]
+        for node in nodes
+    }
     matching = _matched(look, fits, len(cells), _Pull(look, kinds_for(look, devices)))
     if len(matching) < len(cells):
         return _too_few(cells, memory_class, len(nodes), len(matching))
@@ -58,7 +61,10 @@ def _demand(cell: NumaCell, memory_class: str, of_nodes: Collection[str]) -> dic
     return {name: amount for name, amount in asked.items() if amount}
 
 
-def _gives(look: Look, node: int, amounts: dict[str, int]) -> bool:
+def _is_for(look: Look, node: int, cell: NumaCell, amounts: dict[str, int]) -> bool:
+    """Whether the cell can be on this node, and the node give what it must itself."""
+    if cell.shared_cores and NO_SHARED_PROCESSORS in look.traits(node):
+        return False
     return all(look.gives(node, name, amount) for name, amount in amounts.items())
 
 
