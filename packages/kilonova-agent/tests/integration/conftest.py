@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -264,13 +263,5 @@ async def real_agent(controller, tmp_path):
 
 
 @pytest.fixture
-def tiny_qcow2():
-    places = [
-        os.environ.get("KILONOVA_TINY_IMAGE"),
-        "~/.cache/kilonova/guest/tiny.qcow2",
-        "/tmp/kilonova-guest/tiny.qcow2",
-    ]
-    for place in places:
-        if place and (path := Path(place).expanduser()).is_file():
-            return path.read_bytes()
-    return pytest.skip("no tiny guest image: run tools/guest/build.py ~/.cache/kilonova/guest")
+def tiny_qcow2(tiny_image_path):
+    return tiny_image_path.read_bytes()

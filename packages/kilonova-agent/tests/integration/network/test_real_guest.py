@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib.util
-import os
 import sys
 from pathlib import Path
 
@@ -14,8 +13,6 @@ _spec = importlib.util.spec_from_file_location("network_conftest", Path(__file__
 stage = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(stage)
 
-IMAGE = Path(os.environ.get("KILONOVA_TINY_IMAGE", "/tmp/kilonova-guest/tiny.qcow2"))
-HAS_IMAGE = IMAGE.exists()
 BOOT_SECONDS = 120
 WAIT = """
 import sys, time
@@ -40,13 +37,24 @@ def qemu(network, tap, wiring, overlay, console):
     ]
 
 
-async def test_a_real_guest_boots_learns_who_it_is_and_answers_over_ssh(network, tmp_path, metadata):
-    if not HAS_IMAGE or stage.needs("qemu-system-x86_64", "qemu-img", "ssh", "ssh-keygen"):
-        pytest.skip("needs QEMU, ssh and the tiny image")
+async def test_a_real_guest_boots_learns_who_it_is_and_answers_over_ssh(network, tmp_path, metadata, tiny_image_path):
+    if stage.needs("qemu-system-x86_64", "qemu-img", "ssh", "ssh-keygen"):
+        pytest.skip("needs QEMU and ssh")
     key, overlay, console = tmp_path / "key", tmp_path / "disk.qcow2", tmp_path / "console"
     await asyncio.to_thread(stage.output, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
     await asyncio.to_thread(
-        stage.output, "qemu-img", "create", "-q", "-f", "qcow2", "-b", str(IMAGE), "-F", "qcow2", str(overlay), "1G"
+        stage.output,
+        "qemu-img",
+        "create",
+        "-q",
+        "-f",
+        "qcow2",
+        "-b",
+        str(tiny_image_path),
+        "-F",
+        "qcow2",
+        str(overlay),
+        "1G",
     )
     guest = msgspec.structs.replace(
         metadata,

@@ -48,7 +48,7 @@ def _first_message(plain: Any) -> str | None:
     if isinstance(plain, dict):
         for name in ("message", "detail"):
             if isinstance(plain.get(name), str) and plain[name]:
-                return str(plain[name]).rpartition("\n\n")[2].strip()  # Placement says a general sentence first
+                return str(plain[name]).strip().rpartition("\n\n")[2].strip()  # Placement says a general sentence first
         return next((found for value in plain.values() if (found := _first_message(value))), None)
     if isinstance(plain, list):
         return next((found for value in plain if (found := _first_message(value))), None)
