@@ -16,6 +16,7 @@ _NUMBERED = re.compile(r"(resources|required|member_of|in_tree)([1-9][0-9]*)?")
 _NAMED = re.compile(r"(resources|required|member_of|in_tree)([a-zA-Z0-9_-]{1,64})?")
 _NESTED, _NAMED_SUFFIXES, _SUBTREES, _FORBIDDEN_TRAITS = (1, 29), (1, 33), (1, 36), (1, 22)
 _BAD_VALUE = "placement.query.bad_value"
+_MANY_DIGITS = 19
 
 
 def read_candidates(given: Parameters, version: Version) -> Asked:
@@ -29,21 +30,25 @@ def read_candidates(given: Parameters, version: Version) -> Asked:
         _check_orphans(groups)
     if version >= _FORBIDDEN_TRAITS:
         _check_conflicts(groups.values())
-    policy = next(iter(given.all("group_policy")), None)
+    policy = given.last.get("group_policy")
     if policy is None and sum(1 for suffix in groups if suffix) > 1:
         raise BadRequest(
             'The "group_policy" parameter is required when specifying more than one "resources{N}" parameter.'
         )
-    limit = given.all("limit")
     return Asked(
         groups=tuple(groups.values()),
         isolate=policy == "isolate",
         root_required=root_required,
         root_forbidden=root_forbidden,
         same_subtrees=subtrees,
-        limit=int(limit[0]) if limit else None,
+        limit=_limit(given.last.get("limit")),
         nested=version >= _NESTED,
     )
+
+
+def _limit(text: str | None) -> int | None:
+    """More than anybody has is as good as none; Python reads no number of thousands of digits."""
+    return int(text) if text and len(text) < _MANY_DIGITS else None
 
 
 def _groups(given: Parameters, version: Version) -> dict[str, Group]:

@@ -8,6 +8,7 @@ from kilonova_kit.ids import is_uuid_like
 
 from kilonova_placement.api.reading import Parameters
 from kilonova_placement.app.filters import Labels
+from kilonova_placement.model.providers import MOST
 
 _REPEATED_MEMBER_OF, _FORBIDDEN_TRAITS, _FORBIDDEN_AGGREGATES, _ANY_TRAITS = (1, 24), (1, 22), (1, 32), (1, 39)
 _INVALID = "Invalid query string parameters: "
@@ -37,7 +38,7 @@ def _amount(name: str, text: str) -> int:
         raise BadRequest(f"Requested resource {name} expected positive integer amount. Got: {text}.") from None
     if amount < 1:
         raise BadRequest(f"Requested resource {name} requires amount >= 1. Got: {amount}.")
-    return amount
+    return min(amount, MOST + 1)  # which nobody has either, and the index can compare
 
 
 def read_member_of(given: Parameters, version: Version, suffix: str = "") -> Labels:

@@ -64,6 +64,8 @@ async def read_body(call: ApiCall, schema: Schema) -> Any:
         data = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"Malformed JSON: {error}") from None
+    except RecursionError:
+        raise BadRequest("Malformed JSON: it is nested too deeply") from None
     check_shape(data, schema)
     return data
 

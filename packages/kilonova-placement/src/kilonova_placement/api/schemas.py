@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,10 @@ _UUID_PATTERN = "^[0-9a-fA-F-]{36}$"
 _NAME_PATTERN = "^[A-Z0-9_]+$"
 _CUSTOM_PATTERN = "^CUSTOM_[A-Z0-9_]+$"
 _LARGEST_RATIO = 3.40282e38
+
+
+def is_class_name(text: str) -> bool:
+    return re.search(_NAME_PATTERN, text) is not None
 
 
 def _object(properties: dict[str, Any], *required: str, **more: Any) -> dict[str, Any]:
@@ -73,7 +78,7 @@ _INVENTORY = {
     "min_unit": _amount(1),
     "max_unit": _amount(1),
     "step_size": _amount(1),
-    "allocation_ratio": {"type": "number", "maximum": _LARGEST_RATIO},
+    "allocation_ratio": {"type": "number", "maximum": _LARGEST_RATIO, "minimum": 0},
 }
 UPDATE_INVENTORY = _object(_INVENTORY, "total", "resource_provider_generation")
 CREATE_INVENTORY = _object(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sized
 from functools import cache
 from typing import Any, NamedTuple
 
+import msgspec
 from kilonova_kit.ids import is_uuid_like
 
 Schema = Mapping[str, Any]
@@ -130,7 +131,7 @@ def _enum(value: Any, wanted: Any, _: Schema) -> Iterator[str]:
 
 
 def _unique(value: Any, _: Any, __: Schema) -> Iterator[str]:
-    if isinstance(value, list) and any(item in value[:number] for number, item in enumerate(value)):
+    if isinstance(value, list) and len({msgspec.json.encode(item) for item in value}) < len(value):
         yield f"{value!r} has non-unique elements"
 
 

@@ -212,10 +212,13 @@ def _write(tx: Any, one: Wanted, before: Consumer | None, providers: Mapping[str
     values: dict[str, Any] = {"project_id": one.project_id, "user_id": one.user_id}
     if one.consumer_type:
         values["consumer_type"] = one.consumer_type
+    going = [claim for claim, share in zip(before.claims, shares, strict=True) if not share]
+    taken_over = sum(claim.generation for claim in going)
     for claim, share in zip(before.claims, shares, strict=True):
         if share:
-            consumer_store.rewrite_claim(tx, claim.claim_id, values, share)
-    _release(tx, [claim for claim, share in zip(before.claims, shares, strict=True) if not share], mark)
+            consumer_store.rewrite_claim(tx, claim.claim_id, values, share, taken_over)
+            taken_over = 0
+    _release(tx, going, mark)
 
 
 def _shares(claims: Sequence[Claim], amounts: Amounts) -> list[dict[str, dict[str, int]]]:

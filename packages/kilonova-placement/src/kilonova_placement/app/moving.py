@@ -67,6 +67,7 @@ async def confirm(app: PlacementApp, claim_id: str) -> Claim:
             raise Conflict(f"Claim {claim_id} was released, or it expired: move anew.", kind="placement.claim_released")
         claim_store.bind_claim(tx, claim_id)
         if _is_live(old):
+            claim_store.take_over(tx, claim_id, old.generation)
             _let_go(tx, old, mark, touched, groups)
         return claim_store.find_claims(tx, [claim_id])[claim_id]
 

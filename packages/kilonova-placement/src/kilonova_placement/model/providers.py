@@ -25,7 +25,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     min_unit: Positive = 1
     max_unit: Whole = 0
     step_size: Positive = 1
-    allocation_ratio: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    allocation_ratio: Annotated[float, msgspec.Meta(ge=0)] = 1.0
 
     @property
     def capacity(self) -> int:

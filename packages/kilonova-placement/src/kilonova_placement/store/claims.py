@@ -78,6 +78,12 @@ def bind_claim(tx: Connection, claim_id: str) -> None:
     tx.execute(_BIND, {"held_id": claim_id})
 
 
+def take_over(tx: Connection, claim_id: str, generation: int) -> None:
+    """Add the generation of a claim of the same consumer that goes (``store/consumers.py``)."""
+    values = {"generation": claims.c.generation + generation}
+    tx.execute(update(claims).where(claims.c.claim_id == claim_id).values(values))
+
+
 def renew_claim(tx: Connection, claim_id: str, expires_at: float) -> None:
     """Hold a held claim for longer."""
     held = and_(claims.c.claim_id == claim_id, claims.c.state == ClaimState.HELD)

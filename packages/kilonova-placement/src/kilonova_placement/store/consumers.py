@@ -1,7 +1,8 @@
 """Claims as consumers of the Placement API: what an owner has, whole, and replaced as one.
 
 A consumer is an owner's bare id. Its generation is the sum of its live claims' generations: every change of one of them
-changes it.
+changes it. Where a claim goes and another stays, the one that stays takes over the generation of the one that goes, so
+that the sum never says again what it said of other amounts.
 """
 
 from __future__ import annotations
@@ -95,13 +96,20 @@ def insert_claim(tx: Connection, row: dict[str, Any], amounts: dict[str, dict[st
 
 
 def rewrite_claim(
-    tx: Connection, claim_id: str, values: dict[str, Any], amounts: dict[str, dict[str, int]] | None
+    tx: Connection,
+    claim_id: str,
+    values: dict[str, Any],
+    amounts: dict[str, dict[str, int]] | None,
+    takes_over: int = 0,
 ) -> None:
-    """Change a live claim; ``amounts`` replace what it takes, and without any it takes nothing more."""
+    """Change a live claim; ``amounts`` replace what it takes, and without any it takes nothing more.
+
+    ``takes_over``: the generations of claims of the same consumer that go with this change.
+    """
     tx.execute(delete(claim_amounts).where(claim_amounts.c.claim_id == claim_id))
     if amounts:
         _insert_amounts(tx, claim_id, amounts)
-    more = {"generation": claims.c.generation + 1}
+    more = {"generation": claims.c.generation + 1 + takes_over}
     tx.execute(update(claims).where(claims.c.claim_id == claim_id).values({**values, **more}))
 
 
