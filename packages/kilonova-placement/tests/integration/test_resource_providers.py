@@ -1,7 +1,10 @@
 """What agents report, read through the Placement API as the real service answers."""
 
+from functools import partial
+
 import pytest
 from kilonova_placement.model.providers import Inventory, ProviderReport
+from kilonova_placement.store.providers import load_where
 
 
 @pytest.fixture
@@ -163,3 +166,18 @@ async def test_classes_and_traits_are_the_standard_ones_and_the_reported(get):
     assert (await get("/traits?name=startswith:CUSTOM")).json()["traits"] == ["CUSTOM_GOLD"]
     assert (await get("/traits?name=in:CUSTOM_GOLD,NOPE")).json()["traits"] == ["CUSTOM_GOLD"]
     assert (await get("/traits/CUSTOM_GOLD")).status == 204
+
+
+async def test_a_list_of_one_name_or_tree_reads_no_other_provider(filled, get, make):
+    async def read(**wanted):
+        asked = {"name": None, "provider_id": None, "root_id": None, **wanted}
+        uses = await filled.app.database.read(partial(load_where, **asked))
+        return {use.provider.name: use.used.get("VCPU", 0) for use in uses}
+
+    assert await read(name="h1") == {"h1": 2}
+    assert await read(provider_id=make.provider_id(2)) == {"h2": 0}
+    assert await read(root_id=make.provider_id(1)) == {"h1": 2, "h1-gpu": 0}
+    assert await read(root_id=make.provider_id(1), name="h2") == {}
+    assert len(await read()) == 3
+    tree = (await get(f"/resource_providers?in_tree={make.provider_id(3)}&resources=VCPU:6")).json()
+    assert [provider["name"] for provider in tree["resource_providers"]] == ["h1"]

@@ -22,7 +22,7 @@ def test_honest_capacities_are_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"total":8,"allocation_ratio":1e999}', '{"total":8,"allocation_ratio":0}', '{"total":-1}']
+    "text", ['{"total":8,"allocation_ratio":1e999}', '{"total":8,"allocation_ratio":-0.5}', '{"total":-1}']
 )
 def test_impossible_inventories_are_refused(text: str) -> None:
     with pytest.raises(msgspec.ValidationError):

@@ -62,7 +62,7 @@ async def rename_class(app: PlacementApp, name: str, other: str) -> None:
         raise BadRequest(f"Cannot update standard resource class {name}")
 
     def save(tx: Any) -> None:
-        if name_store.lacking_classes(tx, [name]):
+        if name_store.lacking_classes(tx, [name], "own"):
             raise NotFound(f"No such resource class {name}.")
         if other != name and not name_store.lacking_classes(tx, [other]):
             raise Conflict(f"Resource class already exists: {other}")
@@ -79,7 +79,7 @@ async def delete_class(app: PlacementApp, name: str) -> None:
         raise BadRequest(f"Error in delete resource class: Cannot delete standard resource class {name}.")
 
     def save(tx: Any) -> None:
-        if name_store.lacking_classes(tx, [name]):
+        if name_store.lacking_classes(tx, [name], "own"):
             raise NotFound(f"No such resource class {name}.")
         if provider_store.somebody_has_class(tx, name):
             raise Conflict(
@@ -129,7 +129,7 @@ async def delete_trait(app: PlacementApp, name: str) -> None:
         raise BadRequest(f"Cannot delete standard trait {name}.")
 
     def save(tx: Any) -> None:
-        if name_store.lacking_traits(tx, [name]):
+        if name_store.lacking_traits(tx, [name], "own"):
             raise NotFound(f"No such trait(s): {name}.")
         if provider_store.somebody_has_trait(tx, name):
             raise Conflict(f"The trait {name} is in use by a resource provider.")

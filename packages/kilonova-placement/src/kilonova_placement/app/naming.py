@@ -28,9 +28,9 @@ def register(tx: Any, provider: Provider, before: Provider | None, now: float) -
     classes = {*provider.inventories} - {*had_classes} - STANDARD_CLASSES.keys()
     traits = {*provider.traits} - {*had_traits} - STANDARD_TRAITS
     if classes:
-        name_store.make_classes(tx, name_store.lacking_classes(tx, classes), now)
+        name_store.make_classes(tx, name_store.lacking_classes(tx, classes, "share"), now)
     if traits:
-        name_store.make_traits(tx, name_store.lacking_traits(tx, traits), now)
+        name_store.make_traits(tx, name_store.lacking_traits(tx, traits, "share"), now)
 
 
 async def register_all(database: Database, index: Index, now: float) -> None:

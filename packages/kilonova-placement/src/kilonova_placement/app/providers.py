@@ -64,7 +64,15 @@ async def _save(
         provider_store.save_provider(tx, after, mark)
         return after
 
-    return await app.ledger.change(save, [provider_id])
+    return await make(app, save, provider_id)
+
+
+async def make(app: PlacementApp, save: Callable[[Any, Mark], Provider], provider_id: str) -> Provider:
+    """Run what may make a provider; once more where another process was quicker, which is seen then."""
+    try:
+        return await app.ledger.change(save, [provider_id])
+    except provider_store.MadeMeanwhile:
+        return await app.ledger.change(save, [provider_id])
 
 
 def _rooted(tx: Any, provider: Provider, before: Provider | None) -> Provider:
@@ -79,6 +87,8 @@ def _rooted(tx: Any, provider: Provider, before: Provider | None) -> Provider:
             )
     if provider.parent_id is None:
         return provider
+    if before is None:
+        provider_store.lock_trees(tx, [provider.parent_id])
     parent = provider_store.find_provider(tx, provider.parent_id)
     if parent is None:
         raise BadRequest(f"parent_id: no provider with uuid {provider.parent_id}")
@@ -134,8 +144,11 @@ async def tree_of(app: PlacementApp, provider_id: str) -> list[ProviderUse]:
 
 
 async def filtered(app: PlacementApp, wanted: ProviderFilter) -> list[ProviderUse]:
-    """The providers that match, by name."""
-    return [use for use in await listed(app) if matches(use, wanted)]
+    """The providers that match, by name; of those that cannot none is read."""
+    uses = await app.database.read(
+        lambda tx: provider_store.load_where(tx, wanted.name, wanted.uuid, wanted.root_id)
+    )
+    return sorted((use for use in uses if matches(use, wanted)), key=lambda use: use.provider.name)
 
 
 async def root_of(app: PlacementApp, provider_id: str | None) -> str | None:

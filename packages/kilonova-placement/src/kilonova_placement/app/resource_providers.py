@@ -16,6 +16,7 @@ from kilonova_kit.ids import new_uuid
 
 from kilonova_placement.app.naming import STANDARD_CLASSES, register, unknown_classes, unknown_traits
 from kilonova_placement.app.placement import PlacementApp
+from kilonova_placement.app.providers import make
 from kilonova_placement.model.layers import moved, with_inventories, with_traits
 from kilonova_placement.model.providers import NOT_REPORTED, Inventory, Provider
 from kilonova_placement.store import providers as provider_store
@@ -82,6 +83,8 @@ async def create(app: PlacementApp, name: str, provider_id: str | None, parent_i
                 f"{failed}parent provider UUID cannot be same as UUID. Please set parent provider UUID to None if "
                 "there is no parent."
             )
+        if parent_id:
+            provider_store.lock_trees(tx, [parent_id])
         parent = provider_store.find_provider(tx, parent_id) if parent_id else None
         if parent_id and parent is None:
             raise BadRequest(failed + _NO_PARENT)
@@ -91,7 +94,7 @@ async def create(app: PlacementApp, name: str, provider_id: str | None, parent_i
         made = msgspec.structs.replace(placed, created_at=mark.now, updated_at=mark.now)
         return provider_store.make_provider(tx, made, mark)
 
-    return await app.ledger.change(save, [new.provider_id])
+    return await make(app, save, new.provider_id)
 
 
 def _refuse_taken(tx: Any, new: Provider) -> None:
@@ -115,7 +118,8 @@ async def update(app: PlacementApp, provider_id: str, name: str, place: NewPlace
     touched = {provider_id}
 
     def save(tx: Any, mark: Mark) -> Provider:
-        provider_store.lock_generations(tx, [provider_id])
+        parent_id = place.parent_id if place else None
+        provider_store.lock_trees(tx, [provider_id, *([parent_id] if parent_id else [])])
         before = provider_store.find_provider(tx, provider_id)
         if before is None:
             raise not_found(provider_id)

@@ -7,6 +7,7 @@ that the sum never says again what it said of other amounts.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -15,6 +16,10 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, se
 from kilonova_placement.model.claims import Claim, ClaimState
 from kilonova_placement.store.claims import find_claims, in_chunks, live_claims
 from kilonova_placement.store.tables import claim_amounts, claims
+
+
+#: The advisory locks of PostgreSQL that are for consumers, and how many: a server has room for some thousands.
+_CONSUMERS, _BUCKETS = 0x4B4E, 1024
 
 
 class Consumer(NamedTuple):
@@ -45,12 +50,21 @@ def find_consumer(tx: Connection, consumer_id: str) -> Consumer | None:
 
 def lock_claims(tx: Connection, consumer_ids: Iterable[str]) -> set[str]:
     """Keep others from changing these consumers' claims until this transaction ends; say which groups they are in."""
-    groups: set[str] = set()
-    for chunk in in_chunks(sorted(consumer_ids)):
+    groups, wanted = set[str](), sorted(consumer_ids)
+    _lock_ids(tx, wanted)
+    for chunk in in_chunks(wanted):
         mine = and_(claims.c.consumer.in_(chunk), claims.c.state != ClaimState.RELEASED)
         query = select(claims.c.group_id).where(mine).order_by(claims.c.claim_id)
         groups.update(group_id for group_id in tx.scalars(query.with_for_update()) if group_id)
     return groups
+
+
+def _lock_ids(tx: Connection, consumer_ids: Iterable[str]) -> None:
+    """Who has no claim yet has no row to lock: its id stands for it. SQLite has one writer anyway."""
+    if tx.dialect.name == "sqlite":
+        return
+    for bucket in sorted({zlib.crc32(consumer_id.encode()) % _BUCKETS for consumer_id in consumer_ids}):
+        tx.execute(select(func.pg_advisory_xact_lock(_CONSUMERS, bucket)))
 
 
 def consumers_on(tx: Connection, provider_id: str) -> list[Consumer]:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from kilonova_placement.store.claims import in_chunks
 from kilonova_placement.store.tables import custom_classes, custom_traits
+
+
+#: ``share``: nobody deletes the names that are there until this transaction ends; ``own``: nobody takes them either.
+Lock = Literal["", "share", "own"]
 
 
 def classes(tx: Connection) -> dict[str, float]:
@@ -22,38 +28,40 @@ def traits(tx: Connection) -> dict[str, float]:
     return {row.name: row.created_at for row in tx.execute(query)}
 
 
-def lacking_classes(tx: Connection, names: Iterable[str]) -> set[str]:
+def lacking_classes(tx: Connection, names: Iterable[str], lock: Lock = "") -> set[str]:
     """Those of the names that nobody has made."""
-    return _lacking(tx, custom_classes, names)
+    return _lacking(tx, custom_classes, names, lock)
 
 
-def lacking_traits(tx: Connection, names: Iterable[str]) -> set[str]:
+def lacking_traits(tx: Connection, names: Iterable[str], lock: Lock = "") -> set[str]:
     """Those of the names that nobody has made."""
-    return _lacking(tx, custom_traits, names)
+    return _lacking(tx, custom_traits, names, lock)
 
 
-def _lacking(tx: Connection, table: Table, names: Iterable[str]) -> set[str]:
+def _lacking(tx: Connection, table: Table, names: Iterable[str], lock: Lock) -> set[str]:
     wanted = set(names)
     found: set[str] = set()
     for chunk in in_chunks(sorted(wanted)):
-        found.update(tx.scalars(select(table.c.name).where(table.c.name.in_(chunk))))
+        query = select(table.c.name).where(table.c.name.in_(chunk)).order_by(table.c.name)
+        found.update(tx.scalars(query.with_for_update(read=lock == "share") if lock else query))
     return wanted - found
 
 
 def make_classes(tx: Connection, names: Iterable[str], now: float) -> None:
-    """Write down classes that do not exist."""
+    """Write down classes; one that another process has made meanwhile is there already."""
     _make(tx, custom_classes, names, now)
 
 
 def make_traits(tx: Connection, names: Iterable[str], now: float) -> None:
-    """Write down traits that do not exist."""
+    """Write down traits; one that another process has made meanwhile is there already."""
     _make(tx, custom_traits, names, now)
 
 
 def _make(tx: Connection, table: Table, names: Iterable[str], now: float) -> None:
     rows = [{"name": name, "created_at": now} for name in sorted(names)]
+    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
     if rows:
-        tx.execute(insert(table), rows)
+        tx.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
 
 
 def rename_class(tx: Connection, name: str, other: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from kilonova_kit.database import InsertMany, Json, LookUpMany
 from sqlalchemy import ColumnElement, Connection, Row, Text, delete, func, insert, select, type_coerce, update
+from sqlalchemy.exc import IntegrityError
 
 from kilonova_placement.model.attributes import Attributes
 from kilonova_placement.model.providers import Inventory, Overlay, Provider, ProviderUse, Reported
@@ -130,6 +131,17 @@ def load_all(tx: Connection) -> list[ProviderUse]:
     return _with_sums(rows, tx.execute(_sums()).all(), dict(tx.execute(_GUESTS).all()))
 
 
+def load_where(tx: Connection, name: str | None, provider_id: str | None, root_id: str | None) -> list[ProviderUse]:
+    """The providers of which all of this is so that is given."""
+    said = {providers.c.name: name, providers.c.provider_id: provider_id, providers.c.root_id: root_id}
+    wanted = [column == value for column, value in said.items() if value is not None]
+    if not wanted:
+        return load_all(tx)
+    rows = tx.execute(_PROVIDERS.where(*wanted)).all()
+    used = used_of_many(tx, [row.provider_id for row in rows])
+    return [ProviderUse(provider=_provider(row), used=used.get(row.provider_id, {})) for row in rows]
+
+
 def host_ids(tx: Connection, after: str, limit: int) -> list[str]:
     """The next hosts in the database's own order of ids (which need not be Python's); empty at the end."""
     hosts = select(providers.c.provider_id).where(providers.c.parent_id.is_(None), providers.c.provider_id > after)
@@ -168,6 +180,19 @@ def lock_generations(tx: Connection, provider_ids: Iterable[str]) -> dict[str, i
     return _GENERATIONS.get(tx, provider_ids)
 
 
+def lock_trees(tx: Connection, provider_ids: Iterable[str]) -> None:
+    """Lock these providers and the roots of their trees: whoever changes a tree's shape has locked its root."""
+    wanted = set(provider_ids)
+    roots, before = _roots_of(tx, wanted), None
+    while roots != before:  # one that was moved while we waited has another root, which is to be waited for as well
+        lock_generations(tx, wanted | roots)
+        roots, before = _roots_of(tx, wanted), roots
+
+
+def _roots_of(tx: Connection, provider_ids: set[str]) -> set[str]:
+    return set(tx.scalars(select(providers.c.root_id).where(providers.c.provider_id.in_(provider_ids))))
+
+
 def used_of(tx: Connection, provider_id: str) -> dict[str, int]:
     rows = tx.execute(_sums().where(claim_amounts.c.provider_id == provider_id))
     return {resource_class: int(amount) for _, resource_class, amount in rows}
@@ -180,11 +205,18 @@ def save_provider(tx: Connection, provider: Provider, mark: Mark) -> None:
     announce(tx, [provider.provider_id], mark)
 
 
+class MadeMeanwhile(Exception):
+    """Another process has made a provider with this id or this name at the same moment; nothing was written here."""
+
+
 def make_provider(tx: Connection, provider: Provider, mark: Mark) -> Provider:
-    """Write a new provider down, with its first generation; the Placement API shows that as 0."""
+    """Write a new provider down, with its first generation (shown as 0 by the Placement API). Raises MadeMeanwhile."""
     first = announce_new(tx, mark, provider_id=provider.provider_id)
     made = msgspec.structs.replace(provider, generation=first, unseen=first)
-    tx.execute(insert(providers).values(msgspec.to_builtins(made)))
+    try:
+        tx.execute(insert(providers).values(msgspec.to_builtins(made)))
+    except IntegrityError as error:
+        raise MadeMeanwhile from error
     return made
 
 
