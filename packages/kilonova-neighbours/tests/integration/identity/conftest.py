@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,17 @@ async def app(tmp_path: Path, clock: MovableClock, wanted: Bootstrap) -> AsyncIt
 @pytest.fixture
 async def cloud(app: IdentityApp, clock: MovableClock) -> Cloud:
     client = ServiceClient(InProcess(make_edge(app).asgi, "/identity", "cloud.example:8774"))
+    return await _cloud(app, clock, client)
+
+
+async def _cloud(app: IdentityApp, clock: MovableClock, client: ServiceClient) -> Cloud:
     cloud = Cloud(app, clock, client)
     cloud.admin = await cloud.token("admin", ADMIN, on("admin"))
     cloud.demo = await cloud.token("demo", DEMO, on("demo"))
     return cloud
+
+
+@pytest.fixture
+def make_cloud() -> Callable[..., Awaitable[Cloud]]:
+    """For tests that talk to several apps."""
+    return _cloud

@@ -119,3 +119,11 @@ async def test_nobody_reads_another_users_credentials_but_an_admin(cloud: Any) -
     path = f"GET /users/{await demo_id(cloud)}/application_credentials/{credential['id']}"
     assert await cloud.status(path, token=eve) == 403
     assert await cloud.status(path) == 200
+
+
+async def test_a_token_with_access_rules_can_be_revoked(cloud: Any) -> None:
+    credential = await make(cloud, access_rules=[{"service": "identity", "method": "GET", "path": "/v3/auth/projects"}])
+    token = (await login(cloud, credential)).headers["x-subject-token"]
+    assert await cloud.works(token)
+    assert (await cloud.ask("DELETE /auth/tokens", token=cloud.demo, X_Subject_Token=token)).status == 204
+    assert not await cloud.works(token)

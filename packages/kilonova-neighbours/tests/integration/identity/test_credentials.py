@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 async def demo_id(cloud: Any) -> str:
@@ -65,3 +68,28 @@ async def test_policy_documents_and_consumers_are_kept(cloud: Any) -> None:
     assert (await cloud.made(f"PATCH {path}", {"consumer": {"description": "e"}}))["description"] == "e"
     assert await cloud.status(f"DELETE {path}") == 204
     assert await cloud.status(f"GET {path}") == 404
+
+
+@pytest.mark.parametrize("blob", ["no json", "[]", '{"secret": "s"}', '{"access": "another", "secret": "s"}'])
+async def test_an_ec2_key_stays_one(cloud: Any, blob: str) -> None:
+    user = await demo_id(cloud)
+    (demo,) = await cloud.made("GET /projects?name=demo")
+    path = f"/users/{user}/credentials/OS-EC2"
+    key = await cloud.made(f"POST {path}", {"tenant_id": demo["id"]}, token=cloud.demo)
+    (credential,) = await cloud.made("GET /credentials?type=ec2", token=cloud.demo)
+    change = f"PATCH /credentials/{credential['id']}"
+    assert await cloud.status(change, {"credential": {"blob": blob}}, token=cloud.demo) == 400
+    assert [known["secret"] for known in await cloud.made(f"GET {path}", token=cloud.demo)] == [key["secret"]]
+    new = json.dumps({"access": key["access"], "secret": "new", "trust_id": None})
+    assert await cloud.status(change, {"credential": {"blob": new}}, token=cloud.demo) == 200
+    assert [known["secret"] for known in await cloud.made(f"GET {path}", token=cloud.demo)] == ["new"]
+
+
+async def test_what_an_ec2_key_stands_for_cannot_be_changed(cloud: Any) -> None:
+    (demo,) = await cloud.made("GET /projects?name=demo")
+    blob = {"access": "a", "secret": "s", "trust_id": "t"}
+    body = {"credential": {"type": "ec2", "blob": json.dumps(blob), "project_id": demo["id"]}}
+    made = await cloud.made("POST /credentials", body, token=cloud.demo)
+    for change in ({"trust_id": None}, {"app_cred_id": "x"}):
+        body = {"credential": {"blob": json.dumps(blob | change)}}
+        assert await cloud.status(f"PATCH /credentials/{made['id']}", body, token=cloud.demo) == 400

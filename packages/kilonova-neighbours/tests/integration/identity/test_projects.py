@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 
 async def test_a_project_has_its_domain_as_parent_and_keeps_extra_attributes(cloud: Any) -> None:
     project = await cloud.project("one", description="d", colour="red")
@@ -112,3 +114,32 @@ async def test_a_domains_configuration_is_kept_without_showing_passwords(cloud: 
     assert "identity" in await cloud.made("GET /domains/config/default")
     assert await cloud.status(f"DELETE {path}") == 204
     assert await cloud.status(f"GET {path}") == 404
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "sand", "options": {}},
+        {"enabled": False, "options": {"immutable": None}},
+        {"description": "d", "options": {"immutable": True}},
+        {"options": {"immutable": True}},
+    ],
+)
+async def test_whoever_takes_the_option_away_changes_nothing_else_with_it(cloud: Any, change: Any) -> None:
+    project = await cloud.project("rock", options={"immutable": True})
+    role = await cloud.made("POST /roles", {"role": {"name": "rock", "options": {"immutable": True}}})
+    assert await cloud.status(f"PATCH /projects/{project['id']}", {"project": change}) == 403
+    if "enabled" not in change:
+        assert await cloud.status(f"PATCH /roles/{role['id']}", {"role": change}) == 403
+    assert (await cloud.made(f"GET /projects/{project['id']}")) == project
+
+
+async def test_a_project_has_eighty_tags_however_they_come(cloud: Any) -> None:
+    many = [f"t{number}" for number in range(81)]
+    assert await cloud.status("POST /projects", {"project": {"name": "much", "tags": many}}) == 400
+    project = await cloud.project("enough", tags=many[:80])
+    path = f"/projects/{project['id']}"
+    assert await cloud.status(f"PATCH {path}", {"project": {"tags": many}}) == 400
+    assert await cloud.status(f"PUT {path}/tags/t80") == 400
+    missing = await cloud.ask(f"GET {path}/tags/t80", token=cloud.admin)
+    assert (missing.status, missing.json()["error"]["code"]) == (404, 404)

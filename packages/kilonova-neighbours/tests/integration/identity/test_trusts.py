@@ -126,3 +126,46 @@ async def test_trusts_are_listed_for_their_two_sides(cloud: Any, pair: dict[str,
     assert [role["name"] for role in await cloud.made(f"GET {path}/roles", token=pair["bob_token"])] == ["member"]
     assert await cloud.status(f"GET {path}/roles/{await cloud.role('member')}", token=pair["bob_token"]) == 200
     assert await cloud.status(f"GET {path}/roles/{await cloud.role('admin')}", token=pair["bob_token"]) == 404
+
+
+async def handed_on(cloud: Any, pair: dict[str, Any], made: Any, **more: Any) -> Any:
+    """A trust from the trustor to a third one, made by the trustee with the trust's token."""
+    token = (await use(cloud, made)).headers["x-subject-token"]
+    body = {"trustee_user_id": pair["ann"], **more}
+    return await trust(cloud, {**pair, "ann_token": token}, **body)
+
+
+def after(cloud: Any, seconds: float) -> str:
+    return datetime.fromtimestamp(cloud.clock.now + seconds, UTC).isoformat()
+
+
+async def test_what_is_handed_on_lives_no_longer_than_what_was_given(cloud: Any, pair: dict[str, Any]) -> None:
+    made = await trust(cloud, pair, allow_redelegation=True, expires_at=after(cloud, 60))
+    assert (await handed_on(cloud, pair, made, expires_at=after(cloud, 600))).status == 403
+    assert (await handed_on(cloud, pair, made, expires_at=after(cloud, 30))).status == 201
+    same = (await handed_on(cloud, pair, made)).json()["trust"]
+    assert same["expires_at"] == made.json()["trust"]["expires_at"]
+
+
+async def test_uses_that_are_counted_are_not_handed_on(cloud: Any, pair: dict[str, Any]) -> None:
+    made = await trust(cloud, pair, allow_redelegation=True, remaining_uses=2)
+    assert (await handed_on(cloud, pair, made)).status == 403
+    made = await trust(cloud, pair, allow_redelegation=True)
+    assert (await handed_on(cloud, pair, made, remaining_uses=5)).status == 403
+
+
+async def test_only_the_trusted_project_is_handed_on(cloud: Any, pair: dict[str, Any]) -> None:
+    other = await cloud.project("another of hers")
+    member = await cloud.role("member")
+    assert await cloud.status(f"PUT /projects/{other['id']}/users/{pair['ann']}/roles/{member}") == 204
+    made = await trust(cloud, pair, allow_redelegation=True)
+    assert (await handed_on(cloud, pair, made, project_id=other["id"])).status == 403
+    assert (await handed_on(cloud, pair, made)).status == 201
+
+
+async def test_what_a_user_handed_on_goes_with_the_user(cloud: Any, pair: dict[str, Any]) -> None:
+    third = await cloud.user("third")
+    made = await trust(cloud, pair, allow_redelegation=True)
+    second = (await handed_on(cloud, pair, made, trustee_user_id=third["id"])).json()["trust"]
+    assert await cloud.status(f"DELETE /users/{pair['bob']}") == 204
+    assert await cloud.status(f"GET /OS-TRUST/trusts/{second['id']}") == 404

@@ -131,3 +131,18 @@ async def test_a_domain_manager_rules_the_own_domain_only(cloud: Any) -> None:
     assert [known["id"] for known in await cloud.made("GET /domains", token=token)] == [domain["id"]]
     listed = await cloud.made("GET /role_assignments", token=token)
     assert {next(iter(item["scope"].values()))["id"] for item in listed} == {domain["id"], project["id"]}
+
+
+async def test_a_domain_manager_gathers_users_of_the_own_domain_only(cloud: Any) -> None:
+    domain = await cloud.made("POST /domains", {"domain": {"name": "theirs"}})
+    boss = await cloud.user("boss", domain=domain["id"])
+    await cloud.status(f"PUT /domains/{domain['id']}/users/{boss['id']}/roles/{await cloud.role('manager')}")
+    token = await cloud.token("boss", "boss-password", {"domain": {"id": domain["id"]}}, domain=domain["id"])
+    group = await cloud.made("POST /groups", {"group": {"name": "g"}}, token=token)
+    path = f"/groups/{group['id']}/users"
+    stranger = await me(cloud)
+    assert await cloud.status(f"PUT {path}/{boss['id']}", token=token) == 204
+    for method in ("PUT", "HEAD", "DELETE"):
+        assert await cloud.status(f"{method} {path}/{stranger}", token=token) == 403
+        assert await cloud.status(f"{method} {path}/missing", token=token) == 403
+    assert await cloud.status(f"PUT {path}/{stranger}") == 204

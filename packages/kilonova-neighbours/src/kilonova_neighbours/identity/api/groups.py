@@ -14,7 +14,7 @@ from kilonova_neighbours.identity.api.permits import (
 )
 from kilonova_neighbours.identity.api.projects import default_domain
 from kilonova_neighbours.identity.api.types.users import CreateGroup, UpdateGroup
-from kilonova_neighbours.identity.app import groups
+from kilonova_neighbours.identity.app import finding, groups
 from kilonova_neighbours.identity.model.users import Group
 
 
@@ -74,18 +74,26 @@ async def members(call: IdentityCall) -> Plain:
     return listing(call, "users", [users.view(call, user) for user in found], ("name", "enabled"))
 
 
+async def _known_member(call: IdentityCall, policy: str, *, manage: bool = False) -> None:
+    """Both sides must be of the caller's domain, where that is all that the caller may speak of."""
+    await _known(call, policy, manage=manage)
+    user = await target(call, policy, call.app.read(finding.user, call.path["user_id"]))
+    allowed = may_manage if manage else may_read
+    permit(allowed(call.identity, domain=user.domain_id), policy)
+
+
 async def add_member(call: IdentityCall) -> None:
-    await _known(call, "identity:add_user_to_group", manage=True)
+    await _known_member(call, "identity:add_user_to_group", manage=True)
     await call.app.write(groups.add_member, call.path["group_id"], call.path["user_id"])
 
 
 async def check_member(call: IdentityCall) -> None:
-    await _known(call, "identity:check_user_in_group")
+    await _known_member(call, "identity:check_user_in_group")
     await call.app.read(groups.check_member, call.path["group_id"], call.path["user_id"])
 
 
 async def remove_member(call: IdentityCall) -> None:
-    await _known(call, "identity:remove_user_from_group", manage=True)
+    await _known_member(call, "identity:remove_user_from_group", manage=True)
     await call.app.write(groups.remove_member, call.path["group_id"], call.path["user_id"])
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from kilonova_kit.errors import NotFound
 from kilonova_kit.http.operations import Answer
 
 from kilonova_neighbours.identity.api import attributes
@@ -161,9 +160,10 @@ async def delete_tags(call: IdentityCall) -> None:
     await call.app.write(projects.set_tags, call.path["project_id"], [])
 
 
-async def check_tag(call: IdentityCall) -> Any:
+async def check_tag(call: IdentityCall) -> None:
     project = await _readable(call, "identity:get_project_tag")
-    return Answer(status=204 if call.path["tag"] in project.tags else 404)
+    if call.path["tag"] not in project.tags:
+        raise NotFound(f"Could not find project tag: {call.path['tag']}.")
 
 
 async def add_tag(call: IdentityCall) -> Answer:

@@ -125,14 +125,14 @@ async def _subject(call: IdentityCall, policy: str) -> tuple[str, TokenFacts]:
         raise NotFound("Could not find token.") from None
     allowed = reading_or_service(call.identity) if policy == "identity:validate_token" else call.identity.is_admin
     permit(allowed or facts.user.id == call.identity.user_id, policy)
-    if facts.access_rules is not None and not call.request.get_header("OpenStack-Identity-Access-Rules"):
-        raise NotFound("Could not find token.")
     return text, facts
 
 
 async def show(call: IdentityCall) -> Answer:
     """A token with access rules is shown only to services that will keep them (keystonemiddleware's header)."""
     text, facts = await _subject(call, "identity:validate_token")
+    if facts.access_rules is not None and not call.request.get_header("OpenStack-Identity-Access-Rules"):
+        raise NotFound("Could not find token.")
     token = await _token(call, facts)
     return Answer({"token": token}, 200, {"X-Subject-Token": text, **_VARY})
 

@@ -17,6 +17,10 @@ from kilonova_neighbours.identity.app.work import Work
 from kilonova_neighbours.identity.model.credentials import Credential
 
 
+#: Of an EC2 key's blob: what cannot be changed (keystone/api/credentials.py, _validate_blob_update_keys).
+_MEANING = ("access", "trust_id", "app_cred_id", "access_token_id", "access_id")
+
+
 class CredentialLost(KilonovaError):
     """The key that encrypted a credential is gone."""
 
@@ -45,18 +49,28 @@ def ec2_id(access: str) -> str:
     return hashlib.sha256(access.encode()).hexdigest()
 
 
-def _access_of(blob: str) -> str:
+def _ec2_blob(blob: str) -> Values:
     try:
-        access = msgspec.json.decode(blob)["access"]
-    except (msgspec.DecodeError, KeyError, TypeError):
-        raise BadRequest("Invalid blob in credential: ec2 credentials need JSON with access and secret.") from None
-    return str(access)
+        plain = msgspec.json.decode(blob)
+    except (msgspec.DecodeError, RecursionError):
+        plain = None
+    if not isinstance(plain, dict) or not isinstance(plain.get("access"), str):
+        raise BadRequest("Invalid blob in credential: ec2 credentials need JSON with access and secret.")
+    return plain
+
+
+def _refuse_other_meaning(known: Credential, new: Credential) -> None:
+    """What an EC2 key is known by and stands for stays: its id is made of the one, its roles come from the others."""
+    before, after = _ec2_blob(known.blob), _ec2_blob(new.blob)
+    for name in _MEANING:
+        if before.get(name) != after.get(name):
+            raise BadRequest(f"{name} can not be updated for credential")
 
 
 async def create(app: IdentityApp, values: Values, extra: Values) -> Credential:
     values = dict(values)
     if values["type"] == "ec2":
-        values["id"] = ec2_id(_access_of(values["blob"]))
+        values["id"] = ec2_id(_ec2_blob(values["blob"])["access"])
         if not values.get("project_id"):
             raise BadRequest("Invalid input for field/attribute project_id. ec2 credentials need one.")
     plain = Credential(**{"id": new_hex_id(), **values}, extra=extra)
@@ -78,6 +92,8 @@ async def change(app: IdentityApp, credential_id: str, values: Values, extra: Va
         if name in values and values[name] != getattr(known, name):
             raise BadRequest(f"The {name} of a credential cannot be changed.")
     plain = changed(known, values, extra)
+    if plain.type == "ec2":
+        _refuse_other_meaning(known, plain)
     sealed = msgspec.structs.replace(plain, blob=app.vault.encrypt(plain.blob.encode()))
     await app.write(_change, sealed)
     return plain

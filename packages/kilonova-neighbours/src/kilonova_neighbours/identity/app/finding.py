@@ -8,6 +8,7 @@ import msgspec
 from kilonova_kit.errors import Conflict, Forbidden, NotFound
 
 from kilonova_neighbours.identity import store
+from kilonova_neighbours.identity.app.changes import Values
 from kilonova_neighbours.identity.app.work import Work
 from kilonova_neighbours.identity.model.projects import Project
 from kilonova_neighbours.identity.model.roles import Role
@@ -50,7 +51,12 @@ def refuse_taken(holder: msgspec.Struct | None, kind: str, name: str, where: str
         raise Conflict(f"Conflict occurred attempting to store {kind} - Duplicate entry found with name {name}{place}.")
 
 
-def refuse_immutable(thing: Project | Role, kind: str, changes_options: bool = False) -> None:
-    """Raises Forbidden; only taking the option away is allowed."""
-    if thing.immutable and not changes_options:
+def refuse_immutable(thing: Project | Role, kind: str, changes: Values | None = None) -> None:
+    """Raises Forbidden; only taking the option away is allowed, and nothing else with it."""
+    if thing.immutable and not _frees(changes or {}):
         raise Forbidden(f"Cannot modify immutable resource {kind} '{thing.id}'.")
+
+
+def _frees(changes: Values) -> bool:
+    options = changes.get("options") or {}
+    return set(changes) == {"options"} and "immutable" in options and not options["immutable"]

@@ -96,7 +96,12 @@ class IdentityApp:
 
     async def write_aside(self, rule: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for writes that no remembered look-up depends on (counting wrong passwords)."""
-        return await self._database.write(lambda tx: rule(self._work(tx), *args, **kwargs))
+
+        def run(tx: store.Tx) -> T:
+            store.take_turn(tx)
+            return rule(self._work(tx), *args, **kwargs)
+
+        return await self._database.write(run)
 
     async def remember(
         self, key: Hashable, rule: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs

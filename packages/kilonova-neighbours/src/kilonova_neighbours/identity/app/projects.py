@@ -61,7 +61,7 @@ def _refuse_parent(work: Work, parent: Project, domain: Project) -> None:
 def change(work: Work, project_id: str, values: Values, extra: Values) -> Project:
     """Raises Forbidden for a new parent, or for enabling or disabling against the rest of the branch."""
     project = finding.project(work, project_id)
-    finding.refuse_immutable(project, "project", changes_options="options" in values)
+    finding.refuse_immutable(project, "project", {**values, **extra})
     values = _refuse_moves(project, values)
     name = values.get("name", project.name)
     if name != project.name:

@@ -7,6 +7,7 @@ from kilonova_kit.errors import Forbidden
 
 from kilonova_neighbours.identity import store
 from kilonova_neighbours.identity.app.work import Work
+from kilonova_neighbours.identity.model.credentials import Trust
 from kilonova_neighbours.identity.model.projects import Project
 from kilonova_neighbours.identity.model.roles import Role
 from kilonova_neighbours.identity.model.users import Group, User
@@ -16,7 +17,8 @@ def project(work: Work, gone: Project) -> None:
     tx = work.tx
     store.ASSIGNMENTS.remove(tx, target_kind="project", target_id=gone.id)
     store.APPLICATION_CREDENTIALS.remove(tx, project_id=gone.id)
-    store.TRUSTS.remove(tx, project_id=gone.id)
+    for known in store.TRUSTS.find(tx, project_id=gone.id):
+        trust(work, known)
     store.CREDENTIALS.remove(tx, project_id=gone.id)
     store.PROJECT_ENDPOINTS.remove(tx, project_id=gone.id)
     store.PROJECT_ENDPOINT_GROUPS.remove(tx, project_id=gone.id)
@@ -51,9 +53,16 @@ def user(work: Work, gone: User) -> None:
     store.CREDENTIALS.remove(tx, user_id=gone.id)
     store.APPLICATION_CREDENTIALS.remove(tx, user_id=gone.id)
     store.ACCESS_RULES.remove(tx, user_id=gone.id)
-    store.TRUSTS.remove(tx, trustor_user_id=gone.id)
-    store.TRUSTS.remove(tx, trustee_user_id=gone.id)
+    for known in (*store.TRUSTS.find(tx, trustor_user_id=gone.id), *store.TRUSTS.find(tx, trustee_user_id=gone.id)):
+        trust(work, known)
     store.USERS.remove(tx, id=gone.id)
+
+
+def trust(work: Work, gone: Trust) -> None:
+    """With it go the trusts that were made from it."""
+    for child in store.TRUSTS.find(work.tx, redelegated_trust_id=gone.id):
+        trust(work, child)
+    store.TRUSTS.remove(work.tx, id=gone.id)
 
 
 def group(work: Work, gone: Group) -> None:

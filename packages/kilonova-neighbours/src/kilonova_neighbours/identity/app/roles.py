@@ -26,7 +26,7 @@ def _refuse_name(work: Work, name: str, domain_id: str) -> None:
 
 def change(work: Work, role_id: str, values: Values, extra: Values) -> Role:
     role = finding.role(work, role_id)
-    finding.refuse_immutable(role, "role", changes_options="options" in values)
+    finding.refuse_immutable(role, "role", {**values, **extra})
     if (values.pop("domain_id", None) or role.domain_id) != role.domain_id:
         raise BadRequest("Update of `domain_id` is not allowed.")
     if values.get("name", role.name) != role.name:

@@ -7,7 +7,7 @@ from kilonova_kit.errors import BadRequest, Forbidden, NotFound
 from kilonova_kit.ids import new_hex_id
 
 from kilonova_neighbours.identity import store
-from kilonova_neighbours.identity.app import finding
+from kilonova_neighbours.identity.app import finding, removing
 from kilonova_neighbours.identity.app.changes import Values
 from kilonova_neighbours.identity.app.roles_of import roles_on
 from kilonova_neighbours.identity.app.work import Work
@@ -35,6 +35,7 @@ def create(work: Work, facts: TokenFacts, values: Values, extra: Values) -> Whol
         raise BadRequest("Trust expiration time is invalid: it must be in the future.")
     count = _redelegations(facts, values)
     role_ids = _role_ids(work, facts, values)
+    expires_at = values.get("expires_at") if facts.trust is None else _handed_on_until(facts.trust, values)
     trust = Trust(
         id=new_hex_id(),
         trustor_user_id=trustor,
@@ -42,7 +43,7 @@ def create(work: Work, facts: TokenFacts, values: Values, extra: Values) -> Whol
         project_id=values.get("project_id"),
         impersonation=values["impersonation"],
         role_ids=role_ids,
-        expires_at=values.get("expires_at"),
+        expires_at=expires_at,
         remaining_uses=values.get("remaining_uses"),
         redelegation_count=count,
         redelegated_trust_id=facts.trust.id if facts.trust else None,
@@ -76,6 +77,23 @@ def _redelegations(facts: TokenFacts, values: Values) -> int:
     if not facts.trust.impersonation and values["impersonation"]:
         raise Forbidden("Impersonation is not allowed because redelegated trust does not specify impersonation.")
     return (asked if asked is not None else left) if allowed else 0
+
+
+def _handed_on_until(given: Trust, values: Values) -> float | None:
+    """When a trust ends that is made from another one: no later, for no other project, and not use by use.
+
+    Raises Forbidden (keystone/trust/core.py, _validate_redelegation; that the one given has no counted uses is ours:
+    each trust made from it would have uses of its own).
+    """
+    uses = given.remaining_uses if given.remaining_uses is not None else values.get("remaining_uses")
+    if uses is not None:
+        raise Forbidden(f'Field "remaining_uses" is set to {uses} while it must not be set in order to redelegate a trust')
+    if values.get("project_id") != given.project_id:
+        raise Forbidden("A trust can be redelegated only for its own project.")
+    asked: float | None = values.get("expires_at")
+    if asked is not None and given.expires_at is not None and asked > given.expires_at:
+        raise Forbidden("Requested expiration time is more than redelegated trust can provide")
+    return given.expires_at if asked is None else asked
 
 
 def _role_ids(work: Work, facts: TokenFacts, values: Values) -> list[str]:
@@ -129,7 +147,4 @@ def role(work: Work, trust_id: str, role_id: str) -> Role:
 
 def delete(work: Work, trust_id: str) -> None:
     """Trusts that were handed on from this one go too."""
-    finding.must(store.TRUSTS.get(work.tx, id=trust_id), "trust", trust_id)
-    for child in store.TRUSTS.find(work.tx, redelegated_trust_id=trust_id):
-        delete(work, child.id)
-    store.TRUSTS.remove(work.tx, id=trust_id)
+    removing.trust(work, finding.must(store.TRUSTS.get(work.tx, id=trust_id), "trust", trust_id))

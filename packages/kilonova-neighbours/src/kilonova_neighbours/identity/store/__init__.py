@@ -24,7 +24,7 @@ from kilonova_neighbours.identity.model.roles import Assignment, Implication, Ro
 from kilonova_neighbours.identity.model.tokens import Revocation
 from kilonova_neighbours.identity.model.users import Group, Membership, User
 from kilonova_neighbours.identity.store import tables
-from kilonova_neighbours.identity.store.shelf import Shelf, Tx
+from kilonova_neighbours.identity.store.shelf import Shelf, Tx, take_turn
 
 PROJECTS = Shelf(tables.projects, Project, "name")
 DOMAIN_CONFIGS = Shelf(tables.domain_configs, DomainConfig, "domain_id")
@@ -79,4 +79,5 @@ __all__ = [
     "Shelf",
     "Tx",
     "metadata",
+    "take_turn",
 ]

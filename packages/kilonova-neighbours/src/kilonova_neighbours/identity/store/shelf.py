@@ -7,13 +7,25 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from kilonova_kit.errors import Conflict
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 #: A transaction in which the store works.
 Tx = Connection
 
+#: The advisory lock of PostgreSQL by which the writers of all processes take turns.
+_TURN = select(func.pg_advisory_xact_lock(0x4B4E49))
+
 T = TypeVar("T", bound=msgspec.Struct)
+
+
+def take_turn(tx: Tx) -> None:
+    """Wait for the other processes' writers: rules read, decide and write whole things, of which none may be older.
+
+    Without it a wrong guess that is counted would write back the password that was changed meanwhile.
+    """
+    if tx.dialect.name != "sqlite":  # which has one writer anyway
+        tx.execute(_TURN)
 
 
 class Shelf(Generic[T]):
@@ -36,7 +48,7 @@ class Shelf(Generic[T]):
         return [self._make(row._mapping) for row in rows]
 
     def add(self, tx: Tx, item: T) -> T:
-        """Raises Conflict when a unique key is taken (by another process, at the same moment)."""
+        """Raises Conflict when a unique key is taken."""
         try:
             tx.execute(insert(self._table).values(**_values(item)))
         except IntegrityError as error:

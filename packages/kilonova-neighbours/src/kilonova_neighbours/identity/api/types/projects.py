@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from kilonova_neighbours.identity.api.attributes import Id, ShortName
+from kilonova_neighbours.identity.app.projects import MOST_TAGS
 
 Tag = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[^,/]*$")]
+TagList = Annotated[list[Tag], Meta(max_length=MOST_TAGS)]
 
 
 class CreateProject(Struct, frozen=True, kw_only=True):
@@ -20,7 +22,7 @@ class CreateProject(Struct, frozen=True, kw_only=True):
     domain_id: Id | UnsetType | None = UNSET
     parent_id: Id | UnsetType | None = UNSET
     is_domain: bool | UnsetType = UNSET
-    tags: list[Tag] | UnsetType = UNSET
+    tags: TagList | UnsetType = UNSET
     options: dict[str, Any] | UnsetType = UNSET
 
 
@@ -33,7 +35,7 @@ class UpdateProject(Struct, frozen=True, kw_only=True):
     domain_id: Id | UnsetType | None = UNSET
     parent_id: Id | UnsetType | None = UNSET
     is_domain: bool | UnsetType = UNSET
-    tags: list[Tag] | UnsetType = UNSET
+    tags: TagList | UnsetType = UNSET
     options: dict[str, Any] | UnsetType = UNSET
 
 
@@ -43,7 +45,7 @@ class CreateDomain(Struct, frozen=True, kw_only=True):
     name: ShortName
     description: str | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
-    tags: list[Tag] | UnsetType = UNSET
+    tags: TagList | UnsetType = UNSET
     options: dict[str, Any] | UnsetType = UNSET
     explicit_domain_id: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")] | UnsetType = UNSET
 
@@ -54,7 +56,7 @@ class UpdateDomain(Struct, frozen=True, kw_only=True):
     name: ShortName | UnsetType = UNSET
     description: str | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
-    tags: list[Tag] | UnsetType = UNSET
+    tags: TagList | UnsetType = UNSET
     options: dict[str, Any] | UnsetType = UNSET
 
 
