@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
+import msgspec
 import pytest
 from kilonova_neighbours.image.model.callers import Caller
+from kilonova_neighbours.image.model.images import Image
 from kilonova_neighbours.image.service import ImageApp
 from kilonova_neighbours.image.settings import ImageSettings
 
@@ -57,3 +59,29 @@ async def test_a_killed_upload_leaves_a_queued_image_and_no_file(tmp_path, how):
     assert (await beside.images.get(image_id, anna)).status == "queued"
     assert list((folder / "incoming").iterdir()) == list((folder / "data").iterdir()) == []
     await beside.close()
+
+
+async def test_an_import_that_died_after_its_file_was_published_is_finished(tmp_path):
+    folder = tmp_path / "images"
+    app = ImageApp(ImageSettings(data_dir=folder))
+    await app.start()
+    anna = Caller(user_id="anna", project_id="alpha")
+    image = await app.images.create(Image(id="", disk_format="raw", container_format="bare"), anna)
+    await app.uploads.stage(image.id, _pieces(b"data"), None, anna)
+    await app._images.change(image.id, lambda known: msgspec.structs.replace(known, status="importing"))
+    (staged,) = (folder / "incoming").iterdir()
+    staged.rename(folder / "data" / staged.name)  # the last that the dead process did
+    await app.close()
+    again = ImageApp(ImageSettings(data_dir=folder))
+    await again.start()
+    await asyncio.gather(*again.imports._running)
+    found = await again.images.get(image.id, anna)
+    assert (found.status, found.size) == ("active", 4)
+    _, file = await again.uploads.download(image.id, anna)
+    with file:
+        assert file.read() == b"data"
+    await again.close()
+
+
+async def _pieces(data):
+    yield data

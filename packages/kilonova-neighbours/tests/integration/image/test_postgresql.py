@@ -5,6 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from kilonova_kit.errors import TooLarge
+from kilonova_neighbours.image.model.callers import Caller
+from kilonova_neighbours.image.model.images import Image
+from kilonova_neighbours.image.service import ImageApp
+from kilonova_neighbours.image.settings import ImageSettings
 
 pytestmark = pytest.mark.postgresql
 
@@ -57,3 +62,49 @@ async def test_changes_at_once_are_all_kept(two_clouds):
     ]
     assert {reply.status for reply in await asyncio.gather(*changes)} == {200}
     assert {f"p{number}" for number in range(10)} <= (await one.show(image["id"])).keys()
+
+
+async def test_of_what_both_make_at_once_one_is_made(two_clouds):
+    for number in range(6):
+        image_id = f"11111111-2222-3333-4444-55555555555{number}"
+        asked = [cloud.ask("anna", "POST", "/v2/images", {"id": image_id}) for cloud in two_clouds]
+        assert sorted(reply.status for reply in await asyncio.gather(*asked)) == [201, 409]
+        path = f"/v2/images/{image_id}/members"
+        asked = [cloud.ask("anna", "POST", path, {"member": "beta"}) for cloud in two_clouds]
+        assert sorted(reply.status for reply in await asyncio.gather(*asked)) == [200, 409]
+        body = {"namespace": f"N{number}", "resource_type_associations": [{"name": f"T{number}"}]}
+        asked = [cloud.ask("root", "POST", "/v2/metadefs/namespaces", body) for cloud in two_clouds]
+        assert sorted(reply.status for reply in await asyncio.gather(*asked)) == [201, 409]
+        path = f"/v2/metadefs/namespaces/N{number}/objects"
+        asked = [cloud.ask("root", "POST", path, {"name": "o" * 255}) for cloud in two_clouds]
+        assert sorted(reply.status for reply in await asyncio.gather(*asked)) == [201, 409]
+        types = [
+            cloud.ask("root", "POST", f"/v2/metadefs/namespaces/N{number}/resource_types", {"name": f"{name}{number}"})
+            for cloud, name in zip(two_clouds * 2, "xxyy", strict=True)
+        ]
+        assert {reply.status for reply in await asyncio.gather(*types)} <= {201, 409}
+
+
+async def test_two_may_start_at_once(postgresql_url, tmp_path):
+    settings = ImageSettings(data_dir=tmp_path / "images", database_url=postgresql_url)
+    apps = [ImageApp(settings) for _ in range(3)]
+    await asyncio.gather(*(app.start() for app in apps))
+    for app in apps:
+        await app.close()
+
+
+async def test_members_are_limited_also_when_they_come_at_once(postgresql_url, tmp_path):
+    settings = ImageSettings(data_dir=tmp_path / "images", database_url=postgresql_url, most_members=1, project_images=2)
+    apps = [ImageApp(settings) for _ in range(2)]
+    anna = Caller(user_id="anna", project_id="alpha")
+    for app in apps:
+        await app.start()
+    for number in range(2):
+        image = await apps[0].images.create(Image(id=""), anna)
+        added = [app.members.add(image.id, f"m{at}", anna) for at, app in enumerate(apps * 2)]
+        done = await asyncio.gather(*added, return_exceptions=True)
+        assert sum(isinstance(one, TooLarge) for one in done) == 3
+    made = await asyncio.gather(*(app.images.create(Image(id=""), anna) for app in apps), return_exceptions=True)
+    assert all(isinstance(one, TooLarge) for one in made)
+    for app in apps:
+        await app.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 from kilonova_neighbours.image.service import ImageApp
@@ -61,3 +63,24 @@ async def test_properties_and_tags_are_limited_when_they_are_added(limited):
     assert (await cloud.patch("anna", image["id"], ("add", "/two", "2"))).status == 413
     assert (await cloud.patch("anna", image["id"], ("add", "/one", "2"))).status == 200
     assert (await cloud.ask("anna", "PUT", f"/v2/images/{image['id']}/tags/b")).status == 413
+
+
+async def test_images_and_bytes_are_counted_also_of_those_who_come_at_once(limited):
+    cloud = await limited(project_images=3, project_bytes=10)
+    replies = await asyncio.gather(*(cloud.ask("anna", "POST", "/v2/images", {}) for _ in range(9)))
+    assert sorted(reply.status for reply in replies) == [201] * 3 + [413] * 6
+    formats = ("add", "/disk_format", "raw"), ("add", "/container_format", "bare")
+    ids = [reply.json()["id"] for reply in replies if reply.status == 201]
+    for image_id in ids:
+        assert (await cloud.patch("anna", image_id, *formats)).status == 200
+    sent = await asyncio.gather(*(cloud.upload(image_id, b"12345678") for image_id in ids))
+    assert sorted(reply.status for reply in sent) == [204, 413, 413]
+    assert len(cloud.files()) == 1
+    assert sorted([(await cloud.show(image_id))["status"] for image_id in ids]) == ["active", "queued", "queued"]
+
+
+async def test_uploads_are_counted_also_of_those_who_come_at_once(limited):
+    cloud = await limited(project_uploads=1, project_staged_bytes=10)
+    ids = [(await cloud.create())["id"] for _ in range(4)]
+    stages = (cloud.put("anna", f"/v2/images/{image_id}/stage", b"12345678") for image_id in ids)
+    assert sorted(reply.status for reply in await asyncio.gather(*stages)) == [204, 413, 413, 413]

@@ -14,6 +14,8 @@ from kilonova_neighbours.image.api.callers import Asked, caller_of
 from kilonova_neighbours.image.app.imports import check_method
 
 _PIECE = 1024 * 1024
+#: No file is larger; Python reads no number of thousands of digits.
+_MANY_DIGITS = 18
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 #: A client that sends without looking gets its refusal only if we read on for a while.
 _READ_ON = 64 * 1024 * 1024
@@ -50,7 +52,7 @@ def _announced(call: Asked) -> int | None:
     announced = call.request.get_header("X-OpenStack-Image-Size")
     if announced is None:
         return call.request.content_length
-    if not announced.isascii() or not announced.isdigit():
+    if not announced.isascii() or not announced.isdigit() or len(announced) > _MANY_DIGITS:
         raise BadRequest("Invalid or missing image size in request headers.")
     return int(announced)
 
@@ -113,15 +115,19 @@ def wanted_range(header: str | None, size: int) -> tuple[int, int, bool]:
     if found is None or found[0] == "bytes=-":
         return 0, size, False
     if found[1]:
-        start, end = int(found[1]), min(int(found[2]) + 1, size) if found[2] else size
+        start, end = _position(found[1]), min(_position(found[2]) + 1, size) if found[2] else size
     else:
-        start, end = max(0, size - int(found[2])), size
+        start, end = max(0, size - _position(found[2])), size
     if start >= end:
         raise RangeNotSatisfiable(
             f"The requested range {header} is not satisfiable: the image has {size} bytes",
             headers={"Content-Range": f"bytes */{size}"},
         )
     return start, end, True
+
+
+def _position(digits: str) -> int:
+    return int(digits) if len(digits) <= _MANY_DIGITS else 10**_MANY_DIGITS
 
 
 async def read_part(file: BinaryIO, start: int, end: int) -> AsyncIterator[bytes]:

@@ -56,7 +56,7 @@ async def list_namespaces(call: Asked) -> dict[str, Any]:
 def _limit(text: str | None, call: Asked) -> int:
     if text is None:
         return call.app.settings.page_default
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise BadRequest("limit param must be an integer that is positive")
     return min(int(text), call.app.settings.page_maximum)
 

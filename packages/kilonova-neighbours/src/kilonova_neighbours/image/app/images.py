@@ -12,6 +12,7 @@ import msgspec
 from kilonova_kit.errors import BadRequest, Conflict, Forbidden, NotFound, TooLarge
 from kilonova_kit.ids import new_uuid
 
+from kilonova_neighbours.image.app import quotas
 from kilonova_neighbours.image.app.patches import Change, patched
 from kilonova_neighbours.image.model.callers import Caller
 from kilonova_neighbours.image.model.images import Image, may_see
@@ -35,8 +36,7 @@ class Images:
         check_visibility(image.visibility, caller)
         made = msgspec.structs.replace(image, id=image.id or new_uuid(), owner=owner)
         self.check_limits(made)
-        await self._check_count(owner)
-        return await self._images.add(made)
+        return await self._images.add(made, quotas.allow_image(self._settings, owner))
 
     def check_limits(self, image: Image) -> None:
         """Raises TooLarge when the image has more properties or tags than one may have."""
@@ -49,14 +49,6 @@ class Images:
                     f"The limit has been exceeded on the number of allowed image {what}. "
                     f"Attempted: {count}, Maximum: {most}"
                 )
-
-    async def _check_count(self, owner: str | None) -> None:
-        most = self._settings.project_images
-        if most < 0:
-            return
-        count = sum(images for images, _ in (await self._images.usage(owner)).values())
-        if count >= most:
-            raise TooLarge(f"Project {owner} is over a limit for image_count_total: {count} of {most} images exist")
 
     async def get(self, image_id: str, caller: Caller) -> Image:
         """Raises NotFound, also for what the caller may not see."""
@@ -153,19 +145,14 @@ class Images:
 
     async def usage(self, project_id: str | None) -> dict[str, dict[str, int]]:
         """What ``GET /v2/info/usage`` shows: limits and use of the caller's project, bytes in MiB."""
-        by_state = await self._images.usage(project_id)
-        stored = sum(size for state, (_, size) in by_state.items() if state not in ("uploading", "importing"))
-        staged = sum(size for state, (_, size) in by_state.items() if state in ("uploading", "importing"))
-        busy = sum(by_state.get(state, (0, 0))[0] for state in ("saving", "uploading", "importing"))
+        used = await self._images.usage(project_id)
+        stored, staged = quotas.bytes_of(used, staged=False), quotas.bytes_of(used, staged=True)
         settings = self._settings
         return {
             "image_size_total": {"limit": _mebibytes(settings.project_bytes), "usage": _mebibytes(stored)},
             "image_stage_total": {"limit": _mebibytes(settings.project_staged_bytes), "usage": _mebibytes(staged)},
-            "image_count_total": {
-                "limit": settings.project_images,
-                "usage": sum(count for count, _ in by_state.values()),
-            },
-            "image_count_uploading": {"limit": settings.project_uploads, "usage": busy},
+            "image_count_total": {"limit": settings.project_images, "usage": quotas.images_of(used)},
+            "image_count_uploading": {"limit": settings.project_uploads, "usage": quotas.uploads_of(used)},
         }
 
 

@@ -5,7 +5,7 @@ Paths and values were checked when the body was decoded; here it is about the im
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -31,33 +31,46 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def patched(image: Image, changes: Sequence[Change], *, is_admin: bool) -> Image:
-    """The image with the changes. Raises Forbidden, Conflict."""
+    """The image with the changes, one after the other. Raises Forbidden, Conflict."""
+    draft = {name: getattr(image, name) for name in CHANGEABLE}
+    properties = dict(image.properties)
     for change in changes:
-        removes = change.operation == "remove"
-        image = _without(image, change.name) if removes else _with(image, change, is_admin)
-    return image
+        if change.operation == "remove":
+            _remove(properties, change.name)
+        else:
+            _check(image, draft, properties, change, is_admin)
+            _set(draft, properties, change)
+    return msgspec.structs.replace(image, properties=properties, **draft)
 
 
-def _without(image: Image, name: str) -> Image:
+def _remove(properties: dict[str, str], name: str) -> None:
     if name in CHANGEABLE:
         raise Forbidden(f"Property {name} may not be removed.")
-    if name not in image.properties:
+    if properties.pop(name, None) is None:
         raise Conflict(f"Property {name} does not exist.")
-    kept = {each: value for each, value in image.properties.items() if each != name}
-    return msgspec.structs.replace(image, properties=kept)
 
 
-def _with(image: Image, change: Change, is_admin: bool) -> Image:
-    name, there = change.name, change.name in CHANGEABLE or change.name in image.properties
+def _check(
+    image: Image, draft: Mapping[str, Any], properties: Mapping[str, str], change: Change, is_admin: bool
+) -> None:
+    name, there = change.name, change.name in CHANGEABLE or change.name in properties
     if change.operation == "add" and change.old_style and there:
         raise Conflict(f"Property {name} already present.")
     if change.operation == "replace" and not there:
         raise Conflict(f"Property {name} does not exist.")
-    if name not in CHANGEABLE:
-        return msgspec.structs.replace(image, properties={**image.properties, name: change.value})
     if name == "owner" and not is_admin:
         raise Forbidden("Owner can't be updated by non admin.")
-    if name in _WHILE_QUEUED and image.status != "queued" and change.value != getattr(image, name):
+    if name in _WHILE_QUEUED and image.status != "queued" and change.value != draft[name]:
         raise Forbidden(f"Attribute {name} can be only replaced for a queued image.")
-    value = tuple(sorted(set(change.value))) if name == "tags" else change.value
-    return msgspec.structs.replace(image, **{name: value})
+
+
+def _set(draft: dict[str, Any], properties: dict[str, str], change: Change) -> None:
+    """A property that is set to nothing (some schemas allow null) is gone."""
+    if change.name == "tags":
+        draft["tags"] = tuple(sorted(set(change.value)))
+    elif change.name in CHANGEABLE:
+        draft[change.name] = change.value
+    elif change.value is None:
+        properties.pop(change.name, None)
+    else:
+        properties[change.name] = change.value

@@ -24,13 +24,14 @@ from kilonova_kit.errors import BadRequest, Conflict, Forbidden, Gone, KilonovaE
 from kilonova_kit.ids import new_hex_id
 from kilonova_kit.metrics import counter
 
+from kilonova_neighbours.image.app import quotas
 from kilonova_neighbours.image.app.images import Images
 from kilonova_neighbours.image.model.callers import Caller
 from kilonova_neighbours.image.model.formats import Inspection
 from kilonova_neighbours.image.model.images import WITH_DATA, Data, Image, activated, queued
 from kilonova_neighbours.image.settings import ImageSettings
 from kilonova_neighbours.image.store.files import FileStore
-from kilonova_neighbours.image.store.images import ImageStore
+from kilonova_neighbours.image.store.images import Allow, ImageStore
 
 log = logging.getLogger(__name__)
 
@@ -69,15 +70,15 @@ class Uploads:
 
     async def _most_bytes(self, image: Image, size: int | None, *, staged: bool) -> int:
         """How many bytes may come. Raises TooLarge when it is clear from the start that they are too many."""
-        by_state, most = await self._images.usage(image.owner), self._settings.largest_image
-        busy = sum(by_state.get(state, (0, 0))[0] for state in ("saving", "uploading", "importing"))
+        usage, most = await self._images.usage(image.owner), self._settings.largest_image
+        busy, limit = quotas.uploads_of(usage), self._settings.project_bytes
         if 0 <= self._settings.project_uploads <= busy:
             raise TooLarge(f"Project {image.owner} is over a limit for image_count_uploading: {busy} are under way")
-        limit = self._settings.project_staged_bytes if staged else self._settings.project_bytes
+        if staged:
+            limit = self._settings.project_staged_bytes
         if limit >= 0:
-            states = ("uploading", "importing") if staged else tuple(by_state.keys() - {"uploading", "importing"})
-            used = sum(by_state.get(state, (0, 0))[1] for state in states)
-            most = min(most, max(0, limit - used)) if most >= 0 else max(0, limit - used)
+            left = max(0, limit - quotas.bytes_of(usage, staged=staged))
+            most = min(most, left) if most >= 0 else left
         if 0 <= most < (size or 0):
             raise _too_large(most)
         return most
@@ -108,7 +109,7 @@ class Uploads:
             return msgspec.structs.replace(image, status=started.status, token=started.token)
 
         try:
-            await self._images.change(started.id, decide)
+            await self._images.change(started.id, decide, quotas.allow_upload(self._settings, started.owner))
         except BaseException:
             await asyncio.to_thread(self._files.remove, started.file_name)
             raise
@@ -146,14 +147,16 @@ class Uploads:
         return inspection
 
     async def _staged(self, started: Image, size: int) -> Image:
-        return await self._move(started, lambda image: msgspec.structs.replace(image, size=size))
+        allow = quotas.allow_bytes(self._settings, started.owner, staged=True)
+        return await self._move(started, lambda image: msgspec.structs.replace(image, size=size), allow)
 
     async def publish(self, started: Image, data: Data) -> Image:
-        """Steps 4 and 5. Raises Gone when the image was deleted meanwhile."""
+        """Steps 4 and 5. Raises Gone when the image was deleted meanwhile, TooLarge when others were quicker."""
         await asyncio.to_thread(self._files.publish, started.file_name)
-        return await self._move(started, lambda image: activated(image, data))
+        allow = quotas.allow_bytes(self._settings, started.owner, staged=False)
+        return await self._move(started, lambda image: activated(image, data), allow)
 
-    async def _move(self, started: Image, new: Callable[[Image], Image]) -> Image:
+    async def _move(self, started: Image, new: Callable[[Image], Image], allow: Allow | None) -> Image:
         """Move the image on, if it is still this upload's."""
 
         def decide(image: Image | None) -> Image:
@@ -164,7 +167,7 @@ class Uploads:
                 )
             return new(image)
 
-        moved = await self._images.change(started.id, decide)
+        moved = await self._images.change(started.id, decide, allow)
         assert moved is not None
         return moved
 

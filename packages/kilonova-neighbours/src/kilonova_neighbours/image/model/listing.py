@@ -22,6 +22,8 @@ _WORDS = ("id", "name", "status", "owner", "container_format", "disk_format", *_
 _MAY_LIST = frozenset({"id", "name", "status", "container_format", "disk_format"})
 _NUMBERS = ("size", "min_ram", "min_disk", "virtual_size")
 _TIMES = ("created_at", "updated_at")
+#: An image has no more; SQLite takes no condition of a thousand parts.
+_MOST_FILTERS = 256
 _OPERATORS = ("gt", "gte", "lt", "lte", "eq", "neq")
 
 
@@ -57,10 +59,13 @@ def read_listing(pairs: Sequence[tuple[str, str]], page_default: int, page_maxim
             conditions.append(_condition(name, value))
         elif name not in _NOT_PROPERTIES:
             properties.append((name, value))
+    tags = tuple(dict.fromkeys(value.strip() for name, value in pairs if name == "tag"))
+    if len(tags) + len(properties) > _MOST_FILTERS:
+        raise BadRequest(f"A list can be filtered by {_MOST_FILTERS} tags and properties at once")
     return Listing(
         conditions=tuple(conditions),
         properties=tuple(properties),
-        tags=tuple(value.strip() for name, value in pairs if name == "tag"),
+        tags=tags,
         visibility=_one_of("visibility value", given.get("visibility"), (*VISIBILITIES, "all")),
         member_status=_one_of("status", given.get("member_status"), ("pending", "accepted", "rejected", "all"))
         or "accepted",
@@ -175,7 +180,9 @@ def _order(pairs: Sequence[tuple[str, str]]) -> tuple[tuple[str, bool], ...]:
 
 
 def _made_unique(order: list[tuple[str, str]]) -> tuple[tuple[str, bool], ...]:
-    """Without a unique last key, equal ones could change places between two pages."""
-    named, last = {key for key, _ in order}, order[-1][1]
+    """Without a unique last key, equal ones could change places between two pages. Each key counts once."""
+    last = order[-1][1]
+    order = list({key: (key, direction) for key, direction in reversed(order)}.values())[::-1]
+    named = {key for key, _ in order}
     order += [(key, last) for key in ("created_at", "id") if key not in named]
     return tuple((key, direction == "desc") for key, direction in order)

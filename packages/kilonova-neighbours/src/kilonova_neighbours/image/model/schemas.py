@@ -254,7 +254,7 @@ def _wrong_text(value: str, schema: Schema) -> str:
         return f"{value!r} is too short"
     if len(value) > schema.get("maxLength", len(value)):
         return f"{value!r} is too long"
-    if "pattern" in schema and not re.search(schema["pattern"], value):
+    if "pattern" in schema and not re.fullmatch(schema["pattern"], value):  # its $ would let a line end follow
         return f"{value!r} does not match {schema['pattern']!r}"
     if "\0" in value:
         return f"{value!r} has a NUL character"

@@ -35,6 +35,12 @@ def page_query(listing: Listing, caller: Caller, marker: Mapping[Any, Any] | Non
     return select(images).where(*wheres).order_by(*keys).limit(listing.limit + 1)
 
 
+def marker_query(image_id: str, caller: Caller) -> Select[Any]:
+    """The image behind which a page begins; where a stranger's stands among the own ones is nobody's business."""
+    seen = _visible(Listing(visibility="all", member_status="all"), caller)
+    return select(images).where(images.c.id == image_id, seen)
+
+
 def _visible(listing: Listing, caller: Caller) -> Where:
     """Glance's rules (db/sqlalchemy/api.py, _select_images_query), and community images only when asked for."""
     own = images.c.owner == caller.project_id if caller.project_id else false()

@@ -32,8 +32,12 @@ class FileStore:
         return os.fdopen(descriptor, "wb", buffering=0)
 
     def reopen(self, name: str) -> BinaryIO | None:
-        """A whole incoming file, locked, to read; None when another works on it. Raises FileNotFoundError."""
-        file = open(self.incoming / name, "rb", buffering=0)  # noqa: SIM115, PTH123 - handed to the caller, who closes
+        """A whole staged file, locked, to read; None when another works on it. Raises FileNotFoundError.
+
+        Whoever died after ``publish`` has left it among the whole ones.
+        """
+        folder = self.incoming if (self.incoming / name).exists() else self.data
+        file = open(folder / name, "rb", buffering=0)  # noqa: SIM115, PTH123 - handed to the caller, who closes
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -47,8 +51,9 @@ class FileStore:
         _sync_folder(self.incoming)
 
     def publish(self, name: str) -> None:
-        """Move a settled file to the whole ones."""
-        (self.incoming / name).rename(self.data / name)
+        """Move a settled file to the whole ones; one that is there already stays. Raises FileNotFoundError."""
+        if not (self.data / name).exists():
+            (self.incoming / name).rename(self.data / name)
         _sync_folder(self.data)
 
     def remove(self, name: str) -> None:

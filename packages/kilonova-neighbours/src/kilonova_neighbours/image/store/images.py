@@ -6,6 +6,7 @@ is still true when it is written.
 
 from __future__ import annotations
 
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
@@ -13,17 +14,24 @@ from typing import Any
 import msgspec
 from kilonova_kit.clock import Clock
 from kilonova_kit.database import Database
-from kilonova_kit.errors import Conflict
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from kilonova_neighbours.image.model.callers import Caller
 from kilonova_neighbours.image.model.images import Image
 from kilonova_neighbours.image.model.listing import Listing
-from kilonova_neighbours.image.store.conditions import page_query
+from kilonova_neighbours.image.store.conditions import marker_query, page_query
+from kilonova_neighbours.image.store.inserts import insert_new
 from kilonova_neighbours.image.store.tables import images, members, properties, tags
 
 #: Given the image (None when there is none), what it becomes; None leaves it as it is.
 Decide = Callable[[Image | None], Image | None]
+#: State to (images, bytes) of one project.
+Usage = Mapping[str, tuple[int, int]]
+#: Raises what undoes a change by which its project would use this.
+Allow = Callable[[Usage], None]
+
+#: The advisory locks of PostgreSQL by which a project's changes are counted one after the other, and how many.
+_COUNTING, _BUCKETS = 0x4B4D, 1024
 
 _COLUMNS = tuple(column.name for column in images.columns)
 
@@ -34,16 +42,15 @@ class ImageStore:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
-    async def add(self, image: Image) -> Image:
-        """Write a new image. Raises Conflict when its id is taken."""
+    async def add(self, image: Image, allow: Allow | None = None) -> Image:
+        """Write a new image. Raises Conflict when its id is taken, and what ``allow`` raises."""
         made = msgspec.structs.replace(image, created_at=self._clock(), updated_at=self._clock())
 
         def run(tx: Connection) -> None:
-            if tx.execute(select(images.c.id).where(images.c.id == made.id)).first():
-                raise Conflict(f"Image ID {made.id} already exists!")
-            tx.execute(insert(images).values(_row(made)))
+            insert_new(tx, images, _row(made), f"Image ID {made.id} already exists!")
             _write_tags(tx, made)
             _write_properties(tx, made)
+            _check(tx, made.owner, allow)
 
         await self._database.write(run)
         return made
@@ -60,8 +67,8 @@ class ImageStore:
 
         return await self._database.read(run)
 
-    async def change(self, image_id: str, decide: Decide) -> Image | None:
-        """Let ``decide`` say what the image becomes, and write it; whatever ``decide`` raises undoes all."""
+    async def change(self, image_id: str, decide: Decide, allow: Allow | None = None) -> Image | None:
+        """Let ``decide`` say what the image becomes, and write it; whatever it or ``allow`` raises undoes all."""
 
         def run(tx: Connection) -> Image | None:
             old = _get(tx, image_id, locked=True)
@@ -74,6 +81,7 @@ class ImageStore:
                 _write_tags(tx, new)
             if new.properties != old.properties:
                 _write_properties(tx, new)
+            _check(tx, new.owner, allow)
             return new
 
         return await self._database.write(run)
@@ -97,7 +105,7 @@ class ImageStore:
         def run(tx: Connection) -> list[Image] | None:
             marker = None
             if listing.marker is not None:
-                marker = tx.execute(select(images).where(images.c.id == listing.marker)).mappings().first()
+                marker = tx.execute(marker_query(listing.marker, caller)).mappings().first()
                 if marker is None:
                     return None
             return _images_of(tx, tx.execute(page_query(listing, caller, marker)).mappings())
@@ -116,13 +124,25 @@ class ImageStore:
 
     async def usage(self, owner: str | None) -> dict[str, tuple[int, int]]:
         """State to (images, bytes) of one project."""
-        query = (
-            select(images.c.status, func.count(), func.coalesce(func.sum(images.c.size), 0))
-            .where(images.c.owner == owner)
-            .group_by(images.c.status)
-        )
-        rows = await self._database.read(lambda tx: tx.execute(query).all())
-        return {row[0]: (int(row[1]), int(row[2])) for row in rows}
+        return await self._database.read(lambda tx: _usage(tx, owner))
+
+
+def _check(tx: Connection, owner: str | None, allow: Allow | None) -> None:
+    """Count what the project has with the change; on PostgreSQL one such change waits for another to be seen."""
+    if allow is None:
+        return
+    if tx.dialect.name != "sqlite":  # which has one writer anyway
+        tx.execute(select(func.pg_advisory_xact_lock(_COUNTING, zlib.crc32((owner or "").encode()) % _BUCKETS)))
+    allow(_usage(tx, owner))
+
+
+def _usage(tx: Connection, owner: str | None) -> dict[str, tuple[int, int]]:
+    query = (
+        select(images.c.status, func.count(), func.coalesce(func.sum(images.c.size), 0))
+        .where(images.c.owner == owner)
+        .group_by(images.c.status)
+    )
+    return {row[0]: (int(row[1]), int(row[2])) for row in tx.execute(query)}
 
 
 def _row(image: Image) -> dict[str, Any]:

@@ -23,7 +23,8 @@ class MemberStore:
         member = Member(image_id=image_id, member_id=member_id, created_at=now, updated_at=now)
 
         def run(tx: Connection) -> None:
-            if not tx.execute(select(images.c.id).where(images.c.id == image_id)).first():
+            locked = select(images.c.id).where(images.c.id == image_id).with_for_update()  # others count after us
+            if not tx.execute(locked).first():
                 raise NotFound(f"Image {image_id} not found.")
             if _get(tx, image_id, member_id):
                 raise Conflict(f"Member {member_id} is duplicated for image {image_id}")

@@ -9,10 +9,11 @@ import msgspec
 from kilonova_kit.clock import Clock
 from kilonova_kit.database import Database
 from kilonova_kit.errors import Conflict
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, or_, select, update
 
 from kilonova_neighbours.image.model.callers import Caller
 from kilonova_neighbours.image.model.metadefs import RESOURCE_TYPES, Definition, Namespace
+from kilonova_neighbours.image.store.inserts import insert_missing, insert_new
 from kilonova_neighbours.image.store.tables import definitions, namespaces, resource_types
 
 
@@ -42,9 +43,8 @@ class MetadefStore:
         made = msgspec.structs.replace(namespace, created_at=now, updated_at=now)
 
         def run(tx: Connection) -> None:
-            if _namespace(tx, made.namespace):
-                raise Conflict(f"Metadata definition namespace={made.namespace} already exists.")
-            tx.execute(insert(namespaces).values(msgspec.structs.asdict(made)))
+            taken = f"Metadata definition namespace={made.namespace} already exists."
+            insert_new(tx, namespaces, msgspec.structs.asdict(made), taken)
             for definition in within:
                 _put(tx, definition, now)
 
@@ -104,11 +104,6 @@ class MetadefStore:
         """Raises Conflict for one that is there."""
 
         def run(tx: Connection) -> Definition:
-            if _definition(tx, definition.namespace, definition.kind, definition.name):
-                raise Conflict(
-                    f"A metadata definition {definition.kind} with name={definition.name} already exists in "
-                    f"namespace={definition.namespace}."
-                )
             return _put(tx, definition, self._clock())
 
         return await self._database.write(run)
@@ -121,8 +116,6 @@ class MetadefStore:
             if not keep:
                 tx.execute(delete(definitions).where(where))
             for definition in new:
-                if _definition(tx, namespace, kind, definition.name):
-                    raise Conflict(f"A metadata {kind} with name={definition.name} already exists in {namespace}.")
                 _put(tx, definition, self._clock())
 
         await self._database.write(run)
@@ -165,13 +158,14 @@ def _definition(tx: Connection, namespace: str, kind: str, name: str) -> Definit
 
 
 def _put(tx: Connection, definition: Definition, now: float) -> Definition:
+    """Raises Conflict for one that is there."""
     made = msgspec.structs.replace(definition, created_at=now, updated_at=now)
     if made.kind == "association":
         _add_resource_type(tx, made.name, now)
-    tx.execute(insert(definitions).values(msgspec.structs.asdict(made)))
+    taken = f"A metadata definition {made.kind} with name={made.name} already exists in namespace={made.namespace}."
+    insert_new(tx, definitions, msgspec.structs.asdict(made), taken)
     return made
 
 
 def _add_resource_type(tx: Connection, name: str, now: float) -> None:
-    if not tx.execute(select(resource_types.c.name).where(resource_types.c.name == name)).first():
-        tx.execute(insert(resource_types).values(name=name, created_at=now))
+    insert_missing(tx, resource_types, {"name": name, "created_at": now})

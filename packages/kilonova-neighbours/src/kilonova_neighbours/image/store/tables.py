@@ -118,7 +118,7 @@ definitions = Table(
     metadata,
     Column("namespace", String(80), primary_key=True),
     Column("kind", String(20), primary_key=True),
-    Column("name", String(80), primary_key=True),
+    Column("name", String(255), primary_key=True),
     _json("body"),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
