@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 
 async def test_subnets_are_cut_from_a_pool(cloud: Any) -> None:
     pool = await cloud.make("alice", "subnetpool", name="p", prefixes=["10.0.0.0/16"], default_prefixlen=24)
@@ -68,3 +70,11 @@ async def test_pools_of_one_address_scope_do_not_overlap(cloud: Any) -> None:
     await cloud.drop("alice", "subnetpool", pool["id"])
     assert (await cloud.change("alice", "address_scope", scope["id"], name="t"))["name"] == "t"
     await cloud.drop("alice", "address_scope", scope["id"])
+
+
+@pytest.mark.parametrize("name", ["default_prefixlen", "min_prefixlen", "max_prefixlen"])
+async def test_a_pool_keeps_its_lengths(cloud: Any, name: str) -> None:
+    pool = await cloud.make("alice", "subnetpool", prefixes=["10.0.0.0/8"])
+    path = f"/subnetpools/{pool['id']}"
+    assert (await cloud.refusal("alice", "PUT", path, {"subnetpool": {name: None}}))[0] == 400
+    assert (await cloud.get("alice", path))["subnetpool"][name] == pool[name]

@@ -6,10 +6,12 @@ A converter takes the attribute's name and the value, and gives the value to kee
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
+import msgspec
 from kilonova_kit.ids import is_uuid_like
 
 from kilonova_neighbours.network.model.refusals import bad_attribute, invalid, invalid_input
@@ -139,6 +141,11 @@ def address_or_range(name: str, value: Any) -> str:
     return str(value)
 
 
+def has_repetitions(items: Sequence[Any]) -> bool:
+    """Whether plain data holds something twice; found in one pass, for a body may have many thousands."""
+    return len({msgspec.json.encode(item, order="deterministic") for item in items}) < len(items)
+
+
 def list_of(inner: Converter, *, unique: bool = True) -> Converter:
     def convert(name: str, value: Any) -> list[Any]:
         if value is None or value == "":
@@ -146,7 +153,7 @@ def list_of(inner: Converter, *, unique: bool = True) -> Converter:
         if not isinstance(value, list):
             raise bad_attribute(name, f"'{value}' is not a list")
         items = [inner(name, item) for item in value]
-        if unique and any(item in items[:at] for at, item in enumerate(items)):
+        if unique and has_repetitions(items):
             raise bad_attribute(name, f"Duplicate items in the list: '{', '.join(map(str, value))}'")
         return items
 
@@ -184,9 +191,9 @@ def fixed_ips(name: str, value: Any) -> list[dict[str, Any]] | None:
     wishes: list[dict[str, Any]] = list_of(shaped({}, {"subnet_id": uuid, "ip_address": address}), unique=False)(
         name, value
     )
-    given = [wish["ip_address"] for wish in wishes if "ip_address" in wish]
-    for at, one in enumerate(given):
-        if one in given[:at]:
+    given = Counter(wish["ip_address"] for wish in wishes if "ip_address" in wish)
+    for one, times in given.most_common(1):
+        if times > 1:
             raise bad_attribute(name, f"Duplicate IP address '{one}'")
     if any(not wish for wish in wishes):
         raise bad_attribute(name, "IP allocation requires subnet_id or ip_address")

@@ -44,11 +44,12 @@ def _sort(pairs: Pairs) -> tuple[tuple[str, bool], ...]:
         raise bad_request("The number of sort_keys and sort_dirs must be same")
     if unknown := [direction for direction in directions if direction not in ("asc", "desc")]:
         raise bad_request(f"{unknown} is invalid value for sort_dirs, valid value is 'asc' and 'desc'")
-    return tuple((key, (directions[at] if directions else "asc") == "asc") for at, key in enumerate(keys))
+    each = [(key, (directions[at] if directions else "asc") == "asc") for at, key in enumerate(keys)]
+    return tuple({key: (key, ascending) for key, ascending in reversed(each)}.values())[::-1]  # the first one counts
 
 
 def _limit(given: str | None, most: int) -> int | None:
-    """0 and nothing mean as many as there are, at most ``most``."""
+    """0 and nothing mean all that there are; another number counts, but at most ``most``."""
     if given in (None, "0"):
         return None
     try:

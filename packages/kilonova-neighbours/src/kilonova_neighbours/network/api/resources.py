@@ -20,7 +20,7 @@ from kilonova_neighbours.network.model.refusals import invalid
 
 NetworkCall = Call[NetworkApp, Any, Any]
 
-_IF_MATCH = re.compile(r"\s*revision_number=(\d+)\s*")
+_IF_MATCH = re.compile(r"\s*revision_number=(\d{1,18})\s*")
 
 
 @dataclass(frozen=True, kw_only=True)

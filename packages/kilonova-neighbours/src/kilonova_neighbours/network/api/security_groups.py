@@ -32,7 +32,7 @@ def _protocol(name: str, value: Any) -> str | None:
     word = str(value).lower()
     if word in IP_PROTOCOLS:
         return word
-    if word.isascii() and word.isdigit() and int(word) <= 255:
+    if word.isascii() and word.isdigit() and len(word) <= 3 and int(word) <= 255:
         return word
     raise invalid(
         "SecurityGroupRuleInvalidProtocol",

@@ -7,7 +7,7 @@ from kilonova_neighbours.network.api.converters import boolean, cidr, list_of, n
 from kilonova_neighbours.network.api.resources import Resource
 from kilonova_neighbours.network.app import address_scopes, subnetpools
 
-_LENGTH = or_none(number(0, 128))
+_LENGTH = number(0, 128)
 
 SUBNETPOOLS = Resource(
     table=AttributeTable(

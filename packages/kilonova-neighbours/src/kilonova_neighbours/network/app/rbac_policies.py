@@ -19,13 +19,18 @@ def create(work: Work, body: Record) -> Record:
     _check_target(work, "create", body["target_tenant"])
     security_groups.ensure_default(work, body["project_id"])
     quotas.take(work, "rbac_policy", body["project_id"])
-    for other in records.find_by(work.tx, RBAC_POLICY, "object_id", [network["id"]]):
-        if (other["action"], other["target_tenant"]) == (body["action"], body["target_tenant"]):
-            raise conflict("DuplicateRbacPolicy", "An RBAC policy already exists with those values.")
     policy = standard(work, body)
+    _refuse_twice(work, policy)
     records.add(work.tx, RBAC_POLICY, policy)
     _open_to_all(work, policy, True)
     return policy
+
+
+def _refuse_twice(work: Work, policy: Record) -> None:
+    for other in records.find_by(work.tx, RBAC_POLICY, "object_id", [policy["object_id"]]):
+        alike = (other["action"], other["target_tenant"]) == (policy["action"], policy["target_tenant"])
+        if alike and other["id"] != policy["id"]:
+            raise conflict("DuplicateRbacPolicy", "An RBAC policy already exists with those values.")
 
 
 def _check_target(work: Work, verb: str, target: str) -> None:
@@ -52,6 +57,7 @@ def update(work: Work, policy_id: str, changes: Record) -> Record:
     target = str(changes.get("target_tenant", policy["target_tenant"]))
     _check_target(work, "update", target)
     if target != policy["target_tenant"]:
+        _refuse_twice(work, {**policy, "target_tenant": target})
         _check_unused(work, policy)
         _open_to_all(work, policy, False)
         _open_to_all(work, {**policy, "target_tenant": target}, True)

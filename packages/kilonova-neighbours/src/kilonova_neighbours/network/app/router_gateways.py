@@ -52,7 +52,9 @@ def _external_subnets(work: Work, network_id: str) -> list[Record]:
     if not networks.may_see(work.tx, network, work.actor):
         raise not_found("network", network_id)
     opened = records.find_by(work.tx, RBAC_POLICY, "object_id", [network_id])
-    if not network["router:external"] and all(policy["action"] != "access_as_external" for policy in opened):
+    targets = [policy["target_tenant"] for policy in opened if policy["action"] == "access_as_external"]
+    to_me = bool(targets) if work.actor.is_admin else work.actor.project_id in targets
+    if not network["router:external"] and not to_me:
         raise bad_router_request(f"Network {network_id} is not an external network")
     return records.find_by(work.tx, SUBNET, "network_id", [network_id])
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from kilonova_kit.database import Json
-from sqlalchemy import ColumnElement, Select, and_, delete, false, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, delete, false, func, insert, not_, or_, select, true, update
 
 from kilonova_neighbours.network.model.records import Actor, ListQuery, Record
 from kilonova_neighbours.network.model.refusals import bad_request, not_found
 from kilonova_neighbours.network.store import tables
-from kilonova_neighbours.network.store.kinds import NETWORK, PORT, SECURITY_GROUP_RULE, SUBNET, Kind, condition_of
+from kilonova_neighbours.network.store.kinds import NETWORK, PORT, SECURITY_GROUP_RULE, SUBNET, Kind, condition_of, is_true
 from kilonova_neighbours.network.store.transactions import Tx
 
 
@@ -110,6 +110,12 @@ def network_is_shared_with(project_id: str) -> ColumnElement[bool]:
     return or_(networks.shared.is_(True), networks.id.in_(_opened_to(project_id, ("access_as_shared",))))
 
 
+def _is_shared(actor: Actor, wanted: bool) -> ColumnElement[bool]:
+    """``shared`` as this actor is shown it."""
+    shared = network_is_shared_with(actor.project_id)
+    return shared if wanted else not_(shared)
+
+
 def _opened_to(project_id: str, actions: Sequence[str]) -> Select[tuple[str]]:
     shares = tables.rbac_policies.c
     return select(shares.object_id).where(shares.target_tenant == project_id, shares.action.in_(actions))
@@ -120,11 +126,13 @@ def list_records(tx: Tx, kind: Kind, actor: Actor, asked: ListQuery) -> list[Rec
     conditions = [visible_to(kind, actor)]
     for name, values in asked.filters.items():
         condition = condition_of(kind, name, values)
+        if kind is NETWORK and name == "shared":
+            condition = or_(*(_is_shared(actor, is_true(value)) for value in values))
         if condition is not None:
             conditions.append(condition)
     order = _order(kind, asked)
     if asked.marker is not None:
-        conditions.append(_after(order, _marker(tx, kind, asked.marker)))
+        conditions.append(_after(order, _marker(tx, kind, asked.marker, actor)))
     keys = [key.column.asc() if key.ascending else key.column.desc() for key in order]
     statement = kind.select.where(*conditions).order_by(*keys)
     if asked.limit is not None:
@@ -158,8 +166,9 @@ def _key(kind: Kind, name: str, ascending: bool) -> _Key:
     return _Key(name, func.coalesce(column, missing) if column.nullable else column, missing, ascending)
 
 
-def _marker(tx: Tx, kind: Kind, marker: str) -> Record:
-    found = find(tx, kind, marker)
+def _marker(tx: Tx, kind: Kind, marker: str, actor: Actor) -> Record:
+    """The record behind which the page begins; where a stranger's stands among the own ones is nobody's business."""
+    found = find_seen(tx, kind, marker, actor)
     if found is None:
         raise not_found(kind.singular, marker)
     return found
