@@ -32,7 +32,9 @@ async def _ask(placement, method, path, body=None):
 
 
 async def _at_once(two, *asked):
-    return [reply.status for reply in await asyncio.gather(*(_ask(app, *one) for app, one in zip(two, asked, strict=True)))]
+    return [
+        reply.status for reply in await asyncio.gather(*(_ask(app, *one) for app, one in zip(two, asked, strict=True)))
+    ]
 
 
 def _allocations(host_id):

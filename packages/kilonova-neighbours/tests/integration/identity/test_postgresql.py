@@ -76,4 +76,7 @@ async def test_limits_are_registered_once(two: list[Any]) -> None:
     for number in range(5):
         limit = {"service_id": service["id"], "resource_name": f"r{number}", "default_limit": 1}
         body = {"registered_limits": [limit]}
-        assert sorted(await asyncio.gather(*(cloud.status("POST /registered_limits", body) for cloud in two))) == [201, 409]
+        assert sorted(await asyncio.gather(*(cloud.status("POST /registered_limits", body) for cloud in two))) == [
+            201,
+            409,
+        ]

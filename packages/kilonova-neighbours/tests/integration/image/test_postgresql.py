@@ -94,12 +94,14 @@ async def test_two_may_start_at_once(postgresql_url, tmp_path):
 
 
 async def test_members_are_limited_also_when_they_come_at_once(postgresql_url, tmp_path):
-    settings = ImageSettings(data_dir=tmp_path / "images", database_url=postgresql_url, most_members=1, project_images=2)
+    settings = ImageSettings(
+        data_dir=tmp_path / "images", database_url=postgresql_url, most_members=1, project_images=2
+    )
     apps = [ImageApp(settings) for _ in range(2)]
     anna = Caller(user_id="anna", project_id="alpha")
     for app in apps:
         await app.start()
-    for number in range(2):
+    for _ in range(2):
         image = await apps[0].images.create(Image(id=""), anna)
         added = [app.members.add(image.id, f"m{at}", anna) for at, app in enumerate(apps * 2)]
         done = await asyncio.gather(*added, return_exceptions=True)

@@ -148,3 +148,15 @@ async def test_an_external_network_is_seen_by_all_and_its_subnets_are_not(cloud:
     assert (await cloud.refusal("bob", "POST", "/ports", body))[:2] == (403, "PolicyNotAuthorized")
     assert (await cloud.get("bob", "/agents"))["agents"] == []
     assert (await cloud.get("bob", "/network-ip-availabilities"))["network_ip_availabilities"] == []
+
+
+async def test_addresses_in_use_are_counted_by_version(cloud: Any) -> None:
+    network, _ = await cloud.network_with_subnet()
+    await cloud.make("alice", "subnet", network_id=network, cidr="2001:db8::/120", ip_version=6)
+
+    async def shown(**query: Any) -> list[int]:
+        asked = {"network_id": network, **query}
+        (found,) = (await cloud.get("admin", "/network-ip-availabilities", **asked))["network_ip_availabilities"]
+        return [subnet["ip_version"] for subnet in found["subnet_ip_availability"]]
+
+    assert (sorted(await shown()), await shown(ip_version=4), await shown(ip_version=6)) == ([4, 6], [4], [6])

@@ -145,9 +145,7 @@ async def tree_of(app: PlacementApp, provider_id: str) -> list[ProviderUse]:
 
 async def filtered(app: PlacementApp, wanted: ProviderFilter) -> list[ProviderUse]:
     """The providers that match, by name; of those that cannot none is read."""
-    uses = await app.database.read(
-        lambda tx: provider_store.load_where(tx, wanted.name, wanted.uuid, wanted.root_id)
-    )
+    uses = await app.database.read(lambda tx: provider_store.load_where(tx, wanted.name, wanted.uuid, wanted.root_id))
     return sorted((use for use in uses if matches(use, wanted)), key=lambda use: use.provider.name)
 
 

@@ -27,8 +27,8 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``failures`` is the decayed number of failed builds as it was at ``failed_at`` (seconds since the epoch).
 
     ``address``: one that is no IP address is in no network. ``images`` are ids of images that the host has at hand.
-    ``multipliers`` count for this host instead of the general ones. ``most_guests`` and ``most_arriving`` (claims made within the last minute) are
-    limits; 0 is the general limit.
+    ``multipliers`` count for this host instead of the general ones. ``most_guests`` and ``most_arriving`` (claims made
+    within the last minute) are limits; 0 is the general limit.
     """
 
     address: str = ""

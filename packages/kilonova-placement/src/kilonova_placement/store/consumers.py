@@ -17,7 +17,6 @@ from kilonova_placement.model.claims import Claim, ClaimState
 from kilonova_placement.store.claims import find_claims, in_chunks, live_claims
 from kilonova_placement.store.tables import claim_amounts, claims
 
-
 #: The advisory locks of PostgreSQL that are for consumers, and how many: a server has room for some thousands.
 _CONSUMERS, _BUCKETS = 0x4B4E, 1024
 

@@ -11,7 +11,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from kilonova_placement.store.claims import in_chunks
 from kilonova_placement.store.tables import custom_classes, custom_traits
 
-
 #: ``share``: nobody deletes the names that are there until this transaction ends; ``own``: nobody takes them either.
 Lock = Literal["", "share", "own"]
 

@@ -16,7 +16,6 @@ from kilonova_neighbours.identity.app.keys import KeyRing
 from kilonova_neighbours.identity.app.work import Work
 from kilonova_neighbours.identity.model.credentials import Credential
 
-
 #: Of an EC2 key's blob: what cannot be changed (keystone/api/credentials.py, _validate_blob_update_keys).
 _MEANING = ("access", "trust_id", "app_cred_id", "access_token_id", "access_id")
 

@@ -87,7 +87,9 @@ def _handed_on_until(given: Trust, values: Values) -> float | None:
     """
     uses = given.remaining_uses if given.remaining_uses is not None else values.get("remaining_uses")
     if uses is not None:
-        raise Forbidden(f'Field "remaining_uses" is set to {uses} while it must not be set in order to redelegate a trust')
+        raise Forbidden(
+            f'Field "remaining_uses" is set to {uses} while it must not be set in order to redelegate a trust'
+        )
     if values.get("project_id") != given.project_id:
         raise Forbidden("A trust can be redelegated only for its own project.")
     asked: float | None = values.get("expires_at")

@@ -168,17 +168,20 @@ def delete(work: Work, network_id: str) -> None:
 
 
 def list_availability(work: Work, filters: dict[str, list[str]]) -> list[Record]:
-    found = records.list_records(work.tx, NETWORK, work.actor, ListQuery(filters=filters))
-    return [_availability(work, network) for network in found]
+    """``ip_version`` is about the subnets that count, everything else about networks."""
+    of_networks = {name: values for name, values in filters.items() if name != "ip_version"}
+    found = records.list_records(work.tx, NETWORK, work.actor, ListQuery(filters=of_networks))
+    return [_availability(work, network, filters.get("ip_version", ())) for network in found]
 
 
 def show_availability(work: Work, network_id: str) -> Record:
     return _availability(work, require_seen(work, NETWORK, network_id))
 
 
-def _availability(work: Work, found: Record) -> Record:
-    """How many of a network's addresses are in use (network-ip-availability)."""
+def _availability(work: Work, found: Record, versions: Sequence[str] = ()) -> Record:
+    """How many of a network's addresses are in use (network-ip-availability), of these IP versions or all."""
     subnets = records.find_by(work.tx, SUBNET, "network_id", [found["id"]])
+    subnets = [subnet for subnet in subnets if not versions or str(subnet["ip_version"]) in versions]
     used = allocations.numbers_in_use(work.tx, [subnet["id"] for subnet in subnets])
     each = [_subnet_availability(subnet, used.get(subnet["id"], 0)) for subnet in subnets]
     return {

@@ -11,7 +11,15 @@ from sqlalchemy import ColumnElement, Select, and_, delete, false, func, insert,
 from kilonova_neighbours.network.model.records import Actor, ListQuery, Record
 from kilonova_neighbours.network.model.refusals import bad_request, not_found
 from kilonova_neighbours.network.store import tables
-from kilonova_neighbours.network.store.kinds import NETWORK, PORT, SECURITY_GROUP_RULE, SUBNET, Kind, condition_of, is_true
+from kilonova_neighbours.network.store.kinds import (
+    NETWORK,
+    PORT,
+    SECURITY_GROUP_RULE,
+    SUBNET,
+    Kind,
+    condition_of,
+    is_true,
+)
 from kilonova_neighbours.network.store.transactions import Tx
 
 
