@@ -18,8 +18,6 @@ from kilonova_placement.model.questions import Usage
 from kilonova_placement.model.requests import REQUEST_VERSION, GroupWish, Request, contradiction
 from kilonova_placement.store import claims as claim_store
 
-#: Alike in one call; the compute API's own limit for one request is far below.
-MOST_ALIKE = 1000
 _LONGEST_HELD_SECONDS = 3600.0
 
 

@@ -66,10 +66,6 @@ def find_named(tx: Connection, name: str) -> Provider | None:
     return _provider(row) if row else None
 
 
-def all_providers(tx: Connection) -> list[Provider]:
-    return [_provider(row) for row in tx.execute(_PROVIDERS.order_by(providers.c.name))]
-
-
 def somebody_has_class(tx: Connection, name: str) -> bool:
     """Whether a provider has an inventory of this class. Names hold no quotes, so the text says it."""
     return _somebody(tx, providers.c.inventories.cast(Text).contains(f'"{name}":', autoescape=True))

@@ -31,14 +31,6 @@ def read(plain: dict[str, Any], kind: type[T]) -> tuple[T, dict[str, Any]]:
     return known, extra
 
 
-def refuse_extra(extra: dict[str, Any]) -> None:
-    """For resources that keep no unknown attributes. Raises BadRequest."""
-    for name in extra:
-        raise BadRequest(
-            f"Invalid input for field/attribute body. Additional properties are not allowed ('{name}' was unexpected)"
-        )
-
-
 def given(known: msgspec.Struct) -> dict[str, Any]:
     """What was said, without what was left out."""
     return {name: value for name in known.__struct_fields__ if (value := getattr(known, name)) is not msgspec.UNSET}

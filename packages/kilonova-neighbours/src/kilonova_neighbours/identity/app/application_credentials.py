@@ -71,18 +71,11 @@ def _role_ids(work: Work, facts: TokenFacts, wanted: list[Values] | None) -> lis
     held = {role.id: role for role in facts.roles}
     if not wanted:
         return list(held)
-    found = [_role_id(work, reference) for reference in wanted]
+    found = [finding.meant_role(work, reference).id for reference in wanted]
     for role_id in found:
         if role_id not in held:
             raise BadRequest(f"Invalid application credential: Could not find role assignment with role: {role_id}.")
     return found
-
-
-def _role_id(work: Work, reference: Values) -> str:
-    if reference.get("id"):
-        return finding.role(work, reference["id"]).id
-    name = reference.get("name") or ""
-    return finding.must(store.ROLES.get(work.tx, name=name, domain_id=""), "role", name).id
 
 
 def _access_rules(work: Work, user_id: str, wanted: list[Values] | None) -> list[AccessRule] | None:

@@ -44,6 +44,14 @@ def role(work: Work, role_id: str) -> Role:
     return must(store.ROLES.get(work.tx, id=role_id), "role", role_id)
 
 
+def meant_role(work: Work, reference: Values) -> Role:
+    """The role that a body means by its id, or by its name among the global ones."""
+    if reference.get("id"):
+        return role(work, reference["id"])
+    name = reference.get("name") or ""
+    return must(store.ROLES.get(work.tx, name=name, domain_id=""), "role", name)
+
+
 def refuse_taken(holder: msgspec.Struct | None, kind: str, name: str, where: str = "") -> None:
     """Raises Conflict when somebody else has the name."""
     if holder is not None:

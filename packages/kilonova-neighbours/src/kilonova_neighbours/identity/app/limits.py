@@ -8,6 +8,7 @@ from kilonova_kit.ids import new_hex_id
 from kilonova_neighbours.identity import store
 from kilonova_neighbours.identity.app import finding
 from kilonova_neighbours.identity.app.changes import Values, changed
+from kilonova_neighbours.identity.app.services import check_place
 from kilonova_neighbours.identity.app.work import Work
 from kilonova_neighbours.identity.model.limits import Limit, RegisteredLimit
 
@@ -28,17 +29,9 @@ def register(work: Work, many: list[Values]) -> list[RegisteredLimit]:
 
 
 def _register(work: Work, values: Values) -> RegisteredLimit:
-    _check_place(work, values)
+    check_place(work, values)
     _refuse_registered(work, values, "")
     return store.REGISTERED_LIMITS.add(work.tx, RegisteredLimit(id=new_hex_id(), **values))
-
-
-def _check_place(work: Work, values: Values) -> None:
-    service_id, region_id = values.get("service_id"), values.get("region_id")
-    if service_id is not None and store.SERVICES.get(work.tx, id=service_id) is None:
-        raise BadRequest(f"Could not find service: {service_id}.")
-    if region_id is not None and store.REGIONS.get(work.tx, id=region_id) is None:
-        raise BadRequest(f"Could not find region: {region_id}.")
 
 
 def _key(values: Values) -> Values:
@@ -55,7 +48,7 @@ def change_registered(work: Work, limit_id: str, values: Values) -> RegisteredLi
     """Raises Forbidden as soon as anybody has a limit of its own, whatever is to be changed (as Keystone)."""
     known = registered(work, limit_id)
     _refuse_used(work, known)
-    _check_place(work, values)
+    check_place(work, values)
     new = changed(known, values)
     place = {"service_id": new.service_id, "region_id": new.region_id, "resource_name": new.resource_name}
     _refuse_registered(work, place, known.id)
@@ -98,7 +91,7 @@ def create(work: Work, many: list[Values]) -> list[Limit]:
 
 
 def _create(work: Work, values: Values) -> Limit:
-    _check_place(work, values)
+    check_place(work, values)
     _check_owner(work, values)
     if store.REGISTERED_LIMITS.get(work.tx, **_key(values)) is None:
         raise Forbidden("Unable to create a limit that has no corresponding registered limit.")

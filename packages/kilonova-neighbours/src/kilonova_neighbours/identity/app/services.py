@@ -87,17 +87,17 @@ def endpoints(work: Work, equals: Values) -> list[Endpoint]:
 
 
 def create_endpoint(work: Work, values: Values, extra: Values) -> Endpoint:
-    _check_endpoint(work, values)
+    check_place(work, values)
     return store.ENDPOINTS.add(work.tx, Endpoint(id=new_hex_id(), extra=extra, **values))
 
 
 def change_endpoint(work: Work, endpoint_id: str, values: Values, extra: Values) -> Endpoint:
     known = endpoint(work, endpoint_id)
-    _check_endpoint(work, values)
+    check_place(work, values)
     return store.ENDPOINTS.change(work.tx, changed(known, values, extra))
 
 
-def _check_endpoint(work: Work, values: Values) -> None:
+def check_place(work: Work, values: Values) -> None:
     """A service and a region that do not exist are the body's fault: 400, as in Keystone."""
     service_id, region_id = values.get("service_id"), values.get("region_id")
     if service_id is not None and store.SERVICES.get(work.tx, id=service_id) is None:

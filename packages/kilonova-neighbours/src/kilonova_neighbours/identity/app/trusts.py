@@ -110,17 +110,10 @@ def _role_ids(work: Work, facts: TokenFacts, values: Values) -> list[str]:
     held = {role.id for role in roles_on(work, facts.user.id, "project", project)}
     if facts.trust is not None:
         held &= set(facts.trust.role_ids)
-    found = [_role_id(work, reference) for reference in wanted]
+    found = [finding.meant_role(work, reference).id for reference in wanted]
     if not set(found) <= held:
         raise Forbidden("Could not delegate a role that the trustor does not have on the project.")
     return found
-
-
-def _role_id(work: Work, reference: Values) -> str:
-    if reference.get("id"):
-        return finding.role(work, reference["id"]).id
-    name = reference.get("name") or ""
-    return finding.must(store.ROLES.get(work.tx, name=name, domain_id=""), "role", name).id
 
 
 def _whole(work: Work, trust: Trust) -> Whole:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kilonova_neighbours.network.api.converters import Converter, anything, or_none, text, uuid
+from kilonova_neighbours.network.api.converters import Converter, anything, text, uuid
 from kilonova_neighbours.network.model.records import Actor, Record
 from kilonova_neighbours.network.model.refusals import bad_request
 
@@ -133,6 +133,3 @@ class AttributeTable:
         shown = {name: record[name] for name in names if name in record}
         shown["tenant_id"] = record["project_id"]
         return shown
-
-
-optional_text = or_none(text())
