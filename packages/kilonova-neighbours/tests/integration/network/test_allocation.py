@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kilonova_neighbours.network.app.work import Work
 from kilonova_neighbours.network.model.addresses import Span, address_of, key_of
-from kilonova_neighbours.network.store import allocations
+from kilonova_neighbours.network.model.records import Actor
+from kilonova_neighbours.network.store import allocations, networks, records, routers, security_groups
+from kilonova_neighbours.network.store.kinds import NETWORK
 from kilonova_neighbours.network.store.tables import address_allocations
 from sqlalchemy import create_engine
 
@@ -90,3 +93,21 @@ async def test_a_conversation_works_on_postgresql(two_clouds: Any) -> None:
     assert port["security_groups"] == [group["id"]]
     await cloud.drop("alice", "port", port["id"])
     await cloud.drop("alice", "network", network)
+
+
+@pytest.mark.postgresql
+async def test_a_list_may_name_more_things_than_a_statement_takes_values(two_clouds: Any) -> None:
+    cloud, _ = two_clouds
+    network, subnet = await cloud.network_with_subnet()
+    port = await cloud.make("alice", "port", network_id=network)
+    many = [network, *(str(number) for number in range(70_000))]
+    groups = [port["security_groups"][0], *many]
+
+    def look(work: Work) -> None:
+        assert [found["id"] for found in records.find_by(work.tx, NETWORK, "id", many)] == [network]
+        assert networks.subnets_of(work.tx, many)[network] == [subnet["id"]]
+        assert networks.shared_with(work.tx, many, "red") == set()
+        assert routers.gateways_of(work.tx, many) == {}
+        assert security_groups.defaults_among(work.tx, groups) == {groups[0]}
+
+    await cloud.app.read(Actor(project_id="red"), look)

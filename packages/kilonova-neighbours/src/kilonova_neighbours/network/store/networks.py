@@ -9,19 +9,22 @@ from sqlalchemy import exists, or_, select
 from kilonova_neighbours.network.model.records import Actor, Record
 from kilonova_neighbours.network.store.kinds import NETWORK
 from kilonova_neighbours.network.store.tables import networks, rbac_policies, subnets
-from kilonova_neighbours.network.store.transactions import Tx
+from kilonova_neighbours.network.store.transactions import Tx, in_chunks
 
 _ANYONE = "*"
 
 
 def shared_with(tx: Tx, network_ids: Sequence[str], project_id: str) -> set[str]:
     """Those of the networks that an RBAC policy shares with the project (or with all)."""
-    statement = select(rbac_policies.c.object_id).where(
-        rbac_policies.c.object_id.in_(network_ids),
-        rbac_policies.c.action == "access_as_shared",
-        rbac_policies.c.target_tenant.in_((project_id, _ANYONE)),
+    shares = rbac_policies.c
+    statement = select(shares.object_id).where(
+        shares.action == "access_as_shared", shares.target_tenant.in_((project_id, _ANYONE))
     )
-    return set(tx.execute(statement).scalars())
+    return {
+        network_id
+        for chunk in in_chunks(network_ids)
+        for network_id in tx.execute(statement.where(shares.object_id.in_(chunk))).scalars()
+    }
 
 
 def may_see(tx: Tx, network: Record, actor: Actor) -> bool:
@@ -34,9 +37,10 @@ def may_see(tx: Tx, network: Record, actor: Actor) -> bool:
 
 def subnets_of(tx: Tx, network_ids: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {network_id: [] for network_id in network_ids}
-    statement = select(subnets.c.network_id, subnets.c.id).where(subnets.c.network_id.in_(network_ids))
-    for network_id, subnet_id in tx.execute(statement.order_by(subnets.c.created_at, subnets.c.id)):
-        found[network_id].append(subnet_id)
+    statement = select(subnets.c.network_id, subnets.c.id).order_by(subnets.c.created_at, subnets.c.id)
+    for chunk in in_chunks(network_ids):
+        for network_id, subnet_id in tx.execute(statement.where(subnets.c.network_id.in_(chunk))):
+            found[network_id].append(subnet_id)
     return found
 
 

@@ -20,7 +20,7 @@ from kilonova_neighbours.network.store.kinds import (
     condition_of,
     is_true,
 )
-from kilonova_neighbours.network.store.transactions import Tx
+from kilonova_neighbours.network.store.transactions import Tx, in_chunks
 
 
 def _record(kind: Kind, row: Sequence[Any]) -> Record:
@@ -58,8 +58,10 @@ def find_by(tx: Tx, kind: Kind, name: str, values: Iterable[Any]) -> list[Record
         return []
     if len(wanted) == 1:
         return [_record(kind, row) for row in tx.execute(kind.by(name), {"value": wanted[0]})]
-    rows = tx.execute(kind.select.where(column.in_(wanted)).order_by(kind.table.c.created_at, kind.table.c.id))
-    return [_record(kind, row) for row in rows]
+    found = [
+        _record(kind, row) for chunk in in_chunks(wanted) for row in tx.execute(kind.select.where(column.in_(chunk)))
+    ]
+    return sorted(found, key=lambda record: (record["created_at"], record["id"]))
 
 
 def count(tx: Tx, kind: Kind, name: str, value: Any) -> int:

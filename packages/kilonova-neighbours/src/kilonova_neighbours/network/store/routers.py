@@ -11,7 +11,7 @@ from kilonova_neighbours.network.store import records
 from kilonova_neighbours.network.store.kinds import PORT
 from kilonova_neighbours.network.store.tables import ports, routers
 from kilonova_neighbours.network.store.tables import router_ports as attached
-from kilonova_neighbours.network.store.transactions import Tx
+from kilonova_neighbours.network.store.transactions import Tx, in_chunks
 
 
 def attach(tx: Tx, router_id: str, port_id: str, device_owner: str) -> None:
@@ -32,10 +32,12 @@ def gateways_of(tx: Tx, router_ids: Sequence[str]) -> dict[str, Record]:
 
 
 def _ports(tx: Tx, router_ids: Sequence[str], device_owner: str) -> dict[str, str]:
-    statement = select(attached.c.port_id, attached.c.router_id).where(
-        attached.c.router_id.in_(router_ids), attached.c.device_owner == device_owner
-    )
-    return {row[0]: row[1] for row in tx.execute(statement)}
+    statement = select(attached.c.port_id, attached.c.router_id).where(attached.c.device_owner == device_owner)
+    return {
+        row[0]: row[1]
+        for chunk in in_chunks(router_ids)
+        for row in tx.execute(statement.where(attached.c.router_id.in_(chunk)))
+    }
 
 
 def router_of(tx: Tx, port_id: str) -> str | None:

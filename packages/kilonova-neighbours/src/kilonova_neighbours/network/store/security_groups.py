@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, select
 from kilonova_neighbours.network.store.tables import default_security_groups as defaults
 from kilonova_neighbours.network.store.tables import security_group_rules as rules
 from kilonova_neighbours.network.store.tables import security_groups as groups
-from kilonova_neighbours.network.store.transactions import Tx
+from kilonova_neighbours.network.store.transactions import Tx, in_chunks
 
 _DEFAULT_OF = select(defaults.c.security_group_id).where(defaults.c.project_id == bindparam("owner")).with_for_update()
 
@@ -24,8 +24,12 @@ def set_default(tx: Tx, project_id: str, group_id: str) -> None:
 
 
 def defaults_among(tx: Tx, group_ids: Sequence[str]) -> set[str]:
-    statement = select(defaults.c.security_group_id).where(defaults.c.security_group_id.in_(group_ids))
-    return set(tx.execute(statement).scalars())
+    column = defaults.c.security_group_id
+    return {
+        group_id
+        for chunk in in_chunks(group_ids)
+        for group_id in tx.execute(select(column).where(column.in_(chunk))).scalars()
+    }
 
 
 def rule_that_says(tx: Tx, group_id: str, digest: str) -> str | None:
