@@ -311,3 +311,10 @@ async def test_a_row_that_is_there_is_refused_as_ever(database):
 def test_columns_that_json_says_otherwise_are_refused():
     with pytest.raises(TypeError):
         InsertMany(THINGS, "name", "plain")
+
+
+async def test_what_was_to_be_written_is_not_in_the_error_that_is_logged(database):
+    await database.write(add("a", plain={"secret": "sesame"}))
+    with pytest.raises(IntegrityError) as raised:
+        await database.write(add("a", plain={"secret": "sesame"}))
+    assert "sesame" not in str(raised.value)

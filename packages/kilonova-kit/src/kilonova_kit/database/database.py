@@ -276,12 +276,16 @@ class Database:
             pause = min(pause * 2, 0.5)
 
 
+#: Errors are logged with their statement; its values may be hashes of passwords, and secrets.
+_COMMON: dict[str, Any] = {"max_overflow": 2, "hide_parameters": True}
+
+
 def _make_engine(url: str, readers: int, scattered: bool) -> Engine:
     if not url.startswith("sqlite"):
         most = {"connect_timeout": _CONNECT_SECONDS} if "+psycopg:" in url else {}
-        return create_engine(url, pool_size=readers + 1, max_overflow=2, pool_pre_ping=True, connect_args=most)
+        return create_engine(url, pool_size=readers + 1, pool_pre_ping=True, connect_args=most, **_COMMON)
     engine = create_engine(
-        url, poolclass=pool.QueuePool, pool_size=readers + 1, max_overflow=2, connect_args={"check_same_thread": False}
+        url, poolclass=pool.QueuePool, pool_size=readers + 1, connect_args={"check_same_thread": False}, **_COMMON
     )
     event.listen(engine, "connect", _tune_sqlite)
     if scattered:
