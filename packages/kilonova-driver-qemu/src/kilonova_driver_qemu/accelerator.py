@@ -2,8 +2,9 @@
 
 A device node that opens, and a kernel that answers every question about it, prove nothing: there are hosts where
 ``/dev/kvm`` looks whole and a guest on it never executes an instruction. So two sectors are booted, one that stays in
-real mode and one that goes on to 64-bit mode, each with a short time limit. The answer is kept for this QEMU and this
-boot of the host, since a probe that fails burns seconds of CPU time.
+real mode and one that goes on to 64-bit mode, each with a short time limit. The sectors are booted with the rights that
+guests have: what opens for root may be closed to them. The answer is kept for this QEMU, these rights and this boot of
+the host, since a probe that fails burns seconds of CPU time.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     qemu_version: tuple[int, int, int]
     boot_id: str
+    #: The command that gave up the rights which guests do not have.
+    rights_dropper: tuple[str, ...] = ()
     #: How long the probe took; 0 when it was not needed.
     seconds: float = 0.0
 
@@ -95,12 +98,33 @@ def parse_version(said: str) -> tuple[int, int, int]:
     return int(parts[0]), int(parts[1]), int(micro)
 
 
-def boots(program: str, accelerator: str, sector: bytes, seconds: float) -> str:
+def kvm_groups() -> tuple[int, ...]:
+    """The group whose members may use KVM here, as Debian's ``kvm``; never root's, which opens more than that."""
+    try:
+        found = KVM_DEVICE.stat()
+    except OSError:
+        return ()
+    return (found.st_gid,) if found.st_gid and found.st_mode & 0o060 == 0o060 else ()
+
+
+def boots(program: str, accelerator: str, sector: bytes, seconds: float, dropper: tuple[str, ...] = ()) -> str:
     """Boot a sector; the empty string means that it ran, anything else is why not."""
     with tempfile.NamedTemporaryFile(prefix="kilonova-probe-", suffix=".img") as image:
         image.write(sector)
         image.flush()
-        command = [program, "-accel", accelerator, "-machine", "pc", "-m", "16", "-nodefaults", "-no-user-config"]
+        Path(image.name).chmod(0o644)  # for whoever the dropper makes of us
+        command = [
+            *dropper,
+            program,
+            "-accel",
+            accelerator,
+            "-machine",
+            "pc",
+            "-m",
+            "16",
+            "-nodefaults",
+            "-no-user-config",
+        ]
         command += ["-display", "none", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
         command += ["-drive", f"file={image.name},format=raw,if=ide,snapshot=on"]
         try:
@@ -114,31 +138,37 @@ def boots(program: str, accelerator: str, sector: bytes, seconds: float) -> str:
     return ended.stderr.decode(errors="replace").strip()[-300:] or f"QEMU ended with code {ended.returncode}"
 
 
-def _try_kvm(program: str, seconds: float) -> str:
+def _try_kvm(program: str, seconds: float, dropper: tuple[str, ...]) -> str:
     try:
         os.close(os.open(KVM_DEVICE, os.O_RDWR | os.O_CLOEXEC))
     except OSError as error:
         return f"{KVM_DEVICE}: {error.strerror}"
     for name, sector in (("real mode", real_mode_sector()), ("64-bit mode", long_mode_sector())):
-        if trouble := boots(program, "kvm", sector, seconds):
+        if trouble := boots(program, "kvm", sector, seconds, dropper):
             return f"{KVM_DEVICE} is there, but in {name} {trouble}"
     return ""
 
 
-def probe_accelerator(binary: str = "qemu-system-x86_64", seconds: float = PROBE_SECONDS) -> Accelerator:
+def probe_accelerator(
+    binary: str = "qemu-system-x86_64", seconds: float = PROBE_SECONDS, dropper: tuple[str, ...] = ()
+) -> Accelerator:
     """Decide between KVM and TCG by experiment; blocks for up to twice ``seconds``. Raises Internal without QEMU."""
     program = find_program(binary)
     if program is None:
         raise Internal(f"{binary} is not installed (apt install qemu-system-x86)")
     version, began = qemu_version(program), time.monotonic()
-    trouble = _try_kvm(program, seconds)
+    trouble = _try_kvm(program, seconds, dropper)
     took = round(time.monotonic() - began, 3)
     reason = trouble or "a guest on KVM booted into 64-bit mode"
     kind: Literal["kvm", "tcg"] = "tcg" if trouble else "kvm"
-    return Accelerator(kind=kind, reason=reason, qemu_version=version, boot_id=boot_id(), seconds=took)
+    return Accelerator(
+        kind=kind, reason=reason, qemu_version=version, boot_id=boot_id(), rights_dropper=dropper, seconds=took
+    )
 
 
-def choose_accelerator(binary: str, wished: Literal["auto", "kvm", "tcg"], cache: Path) -> Accelerator:
+def choose_accelerator(
+    binary: str, wished: Literal["auto", "kvm", "tcg"], cache: Path, dropper: tuple[str, ...] = ()
+) -> Accelerator:
     """Give what the settings say, else what was found before on this boot, else what a probe finds. Raises Internal."""
     program = find_program(binary)
     if program is None:
@@ -147,9 +177,10 @@ def choose_accelerator(binary: str, wished: Literal["auto", "kvm", "tcg"], cache
     if wished != "auto":
         return Accelerator(kind=wished, reason="chosen by the settings", qemu_version=version, boot_id=boot_id())
     known = _read(cache)
-    if known is not None and (known.qemu_version, known.boot_id) == (version, boot_id()):
+    here = (version, boot_id(), dropper)
+    if known is not None and (known.qemu_version, known.boot_id, known.rights_dropper) == here:
         return known
-    found = probe_accelerator(binary)
+    found = probe_accelerator(binary, dropper=dropper)
     log.info("guests run on %s: %s", found.kind, found.reason)
     with contextlib.suppress(OSError):
         write_atomically(cache, msgspec.json.encode(found))

@@ -8,10 +8,13 @@ from pathlib import Path
 import msgspec
 from kilonova_driver.errors import DriverError
 
-from kilonova_driver_qemu.accelerator import probe_accelerator, qemu_version
+from kilonova_driver_qemu.accelerator import KVM_DEVICE, kvm_groups, probe_accelerator, qemu_version
+from kilonova_driver_qemu.launching import rights_dropper
 from kilonova_driver_qemu.options import find_program
 
 OLDEST_QEMU = (7, 0, 0)
+#: Whose rights guests have no more of, where root starts them.
+_NOBODY = (65534, 65534)
 
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,10 +66,12 @@ def _tun() -> Requirement:
 
 
 def accelerator_requirement() -> Requirement:
-    """Say what guests will run on; TCG is slow but well."""
+    """Say what guests will run on, as whom root has them run; TCG is slow but well."""
     try:
-        found = probe_accelerator()
+        found = probe_accelerator(dropper=rights_dropper(_NOBODY if os.geteuid() == 0 else None, kvm_groups()))
     except DriverError as error:
         return Requirement(name="accelerator", ok=False, found=error.message, mend="install QEMU first")
     hint = "" if found.kind == "kvm" else "guests are emulated; for speed run on a host with a working KVM"
+    if "Permission denied" in found.reason:
+        hint = f"guests are emulated; for speed let them open it: chmod 0666 {KVM_DEVICE}"
     return Requirement(name="accelerator", ok=True, found=f"{found.kind}: {found.reason}", mend=hint)

@@ -20,7 +20,7 @@ from kilonova_driver.types.inventory import Capabilities, Inventory
 from kilonova_driver.types.orders import Order
 from kilonova_driver.types.settings import DriverSettings
 
-from kilonova_driver_qemu.accelerator import KVM_DEVICE, Accelerator, choose_accelerator, qemu_version
+from kilonova_driver_qemu.accelerator import Accelerator, choose_accelerator, kvm_groups, qemu_version
 from kilonova_driver_qemu.command_line import Host, check_spec
 from kilonova_driver_qemu.console import console_tail, cut
 from kilonova_driver_qemu.diagnostics import diagnose
@@ -103,10 +103,13 @@ class QemuDriver:
         return program
 
     async def _choose_accelerator(self) -> Accelerator:
-        options = self._options
+        options, dropper = self._options, self._rights_dropper()
         return await asyncio.to_thread(
-            choose_accelerator, options.qemu_binary, options.accelerator, self._files.accelerator
+            choose_accelerator, options.qemu_binary, options.accelerator, self._files.accelerator, dropper
         )
+
+    def _rights_dropper(self) -> tuple[str, ...]:
+        return rights_dropper(self._settings.run_as, kvm_groups() if self._options.accelerator != "tcg" else ())
 
     async def _chosen(self) -> Accelerator:
         task = self._accelerator
@@ -118,7 +121,7 @@ class QemuDriver:
     async def _host(self) -> Host:
         accelerator = await self._chosen()
         options = self._options
-        groups = (KVM_DEVICE.stat().st_gid,) if accelerator.kind == "kvm" and KVM_DEVICE.exists() else ()
+        groups = kvm_groups() if accelerator.kind == "kvm" else ()
         return Host(
             qemu=self._program(),
             accelerator=accelerator.kind,

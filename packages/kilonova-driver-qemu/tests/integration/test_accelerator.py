@@ -50,6 +50,15 @@ def test_what_was_found_is_kept_for_this_boot_only(tmp_path: Path) -> None:
     assert isinstance(msgspec.json.decode(cache.read_bytes(), type=Accelerator), Accelerator)
 
 
+def test_kvm_that_is_closed_to_guests_is_not_chosen_because_it_is_open_to_us(tmp_path: Path) -> None:
+    cache = tmp_path / "accelerator.json"
+    ours = choose_accelerator(QEMU, "auto", cache)
+    theirs = choose_accelerator(QEMU, "auto", cache, ("/usr/bin/false",))
+    assert theirs.kind == "tcg"
+    assert theirs.reason
+    assert choose_accelerator(QEMU, "auto", cache, ("/usr/bin/env",)).kind == ours.kind
+
+
 def test_settings_overrule_the_probe(tmp_path: Path) -> None:
     assert choose_accelerator(QEMU, "tcg", tmp_path / "none").reason == "chosen by the settings"
 

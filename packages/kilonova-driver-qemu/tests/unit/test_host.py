@@ -5,6 +5,7 @@ from __future__ import annotations
 import os_traits
 import pytest
 from kilonova_driver.errors import DriverError, Internal, InvalidSpec, NoResources
+from kilonova_driver_qemu import accelerator
 from kilonova_driver_qemu.accelerator import long_mode_sector, parse_version, real_mode_sector
 from kilonova_driver_qemu.diagnostics import parse_net_dev
 from kilonova_driver_qemu.doctor import host_requirements
@@ -84,6 +85,32 @@ def test_a_complaint_becomes_the_error_that_fits(said: str, kind: type[DriverErr
 )
 def test_the_version_is_read(said: str, version: tuple[int, int, int]) -> None:
     assert parse_version(said) == version
+
+
+class Device:
+    """A device file."""
+
+    def __init__(self, mode: int, gid: int) -> None:
+        self.st_mode, self.st_gid = mode, gid
+
+    def stat(self) -> Device:
+        return self
+
+
+@pytest.mark.parametrize(
+    ("device", "groups"),
+    [
+        (Device(0o20660, 104), (104,)),  # as Debian has it
+        (Device(0o20600, 0), ()),
+        (Device(0o20660, 0), ()),  # root's group opens more than this
+        (Device(0o20640, 104), ()),
+    ],
+)
+def test_guests_are_in_the_group_that_may_use_kvm_and_never_in_roots(
+    device: Device, groups: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accelerator, "KVM_DEVICE", device)
+    assert accelerator.kvm_groups() == groups
 
 
 def test_no_version_is_the_drivers_own_fault() -> None:
