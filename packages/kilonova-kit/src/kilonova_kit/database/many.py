@@ -20,9 +20,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, Text, bindparam, cast, column, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 #: SQLite takes 32,766 values in a statement: up to 127 columns of so many rows.
@@ -79,8 +92,8 @@ class LookUpMany:
         listed = func.json_each(keys).table_valued("value")
         found = select(table.c[key].label("k"), table.c[value].label("v"))
         in_sqlite = found.where(table.c[key].in_(select(listed.c.value))).subquery()
-        texts = func.json_array_elements_text(cast(keys, JSON)).table_valued("value")
-        in_postgresql = found.where(table.c[key].in_(select(texts.c.value))).order_by(table.c[key])  # all in one order
+        array = bindparam("keys", type_=ARRAY(Text))  # each is looked up; what JSON lists would be joined with all rows
+        in_postgresql = found.where(table.c[key] == any_(array)).order_by(table.c[key])  # all in one order
         locked = (in_postgresql.with_for_update() if lock else in_postgresql).subquery()
         self._of_dialect = {
             "sqlite": select(func.json_group_object(in_sqlite.c.k, in_sqlite.c.v, type_=Text)),
@@ -92,7 +105,8 @@ class LookUpMany:
         given = list(keys)
         if not given:
             return {}
-        text = tx.execute(self._of_dialect[tx.dialect.name], {"keys": msgspec.json.encode(given).decode()}).scalar()
+        keys = msgspec.json.encode(given).decode() if tx.dialect.name == "sqlite" else given
+        text = tx.execute(self._of_dialect[tx.dialect.name], {"keys": keys}).scalar()
         found: dict[str, Any] = msgspec.json.decode(text) if text else {}
         return found
 
