@@ -22,6 +22,8 @@ from measured_cloud import KILONOVA, cpu_seconds, descendants, free_port, pss_mb
 from wire import Connection
 
 _REAL = ("openstack-placement==16.0.0", "gunicorn", "psycopg2-binary")
+#: The one that bin/test installs where the machine has none.
+_OWN_UV = Path(__file__).resolve().parent.parent / ".tools/uv/bin/uv"
 _READY_SECONDS = 120.0
 
 
@@ -89,8 +91,9 @@ def install_real() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "kilonova" / f"real-{_REAL[0].replace('==', '-')}"
     if not (folder / "installed").exists():
-        subprocess.run(["uv", "venv", "--quiet", "--clear", str(folder)], check=True)
-        pip = ["uv", "pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
+        uv = shutil.which("uv") or str(_OWN_UV)
+        subprocess.run([uv, "venv", "--quiet", "--clear", str(folder)], check=True)
+        pip = [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
         subprocess.run([*pip, *_REAL], check=True)
         (folder / "installed").touch()
     return folder / "bin"
