@@ -5,7 +5,7 @@
 The real ``openstack-placement`` comes from PyPI into an environment of its own; PostgreSQL stands under both, if it is
 installed here. A claim is, ours: one ``POST claims``; the real one's: ``GET allocation_candidates`` and
 ``PUT allocations``, anew after a conflict, as Nova does it. CPU is the service's own, without the database server's.
-Everything is durable.
+Everything is durable. PostgreSQL is a new server, made to have what one that has run for a while has (``age``).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
+import psycopg
 from kilonova_kit.testing.postgresql import PostgresqlServer, binaries, running_postgresql
 from measured_cloud import say_load
 from placement_hosts import Host, device_hosts, fill_ours, fill_real, plain_hosts
@@ -41,6 +42,8 @@ _DEVICES = "&".join(f"resources{number}=PGPU:1" for number in range(1, 9)) + "&g
 _IN_FLIGHT = 64
 #: Nobody waits longer than this for an answer.
 _PATIENCE = 60.0
+#: As many as PostgreSQL keeps for reuse (``min_wal_size``, 80 MB), and the one in use.
+_LOG_FILES = 6
 
 
 class Cost(NamedTuple):
@@ -143,6 +146,20 @@ async def storm(service: Service, claim: Claim, claims: int, seconds: float) -> 
     return Rate(len(took) / wall, median, p99, cpu / len(took) * 1000)
 
 
+def age(url: str) -> None:
+    """Let a PostgreSQL server have log files to write over, as one that has run for a while.
+
+    A new one makes each when the last is full: 16 MB of zeros and their fsync, while everybody waits.
+    """
+    if not url.startswith("postgresql"):
+        return
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        for _ in range(_LOG_FILES):
+            connection.execute("SELECT pg_logical_emit_message(false, '', 'used')")
+            connection.execute("SELECT pg_switch_wal()")
+        connection.execute("CHECKPOINT")
+
+
 # --- a run
 
 
@@ -188,6 +205,7 @@ class Run:
                     cost = await cost_of(service, path_of(count, limit), 20)
                     self.cost(f"candidates of {count:,} hosts, limit {limit:,}", "ours", cost)
             await storm(service, _other(claim_ours), 500, _PATIENCE)
+            age(url)
             rate = await storm(service, claim_ours, self.asked.claims, _PATIENCE)
             self.rate(f"claims at {count:,} hosts", f"ours on {database}", rate)
 
@@ -200,6 +218,7 @@ class Run:
             for limit in sorted({1000, min(count, 5000)}):
                 cost = await cost_of(service, path_of(count, limit), 4)
                 self.cost(f"candidates of {count:,} hosts, limit {limit:,}", "real", cost)
+            age(url)
             rate = await storm(service, claim_real, self.asked.claims, self.asked.seconds)
             self.rate(f"claims at {count:,} hosts", "real on PostgreSQL", rate)
 
