@@ -9,7 +9,9 @@ from kilonova_placement.app.feed import FeedPosition
 from kilonova_placement.deciding.index import Part
 from kilonova_placement.model.explanations import Refused
 from kilonova_placement.model.providers import ProviderChange
+from kilonova_placement.store import tables
 from kilonova_placement.store.changes import Change
+from sqlalchemy import delete, insert, update
 
 
 async def test_a_clean_proof_says_nothing(placement, make, caplog):
@@ -30,6 +32,23 @@ async def test_an_index_that_is_wrong_is_reported_and_mended(placement, make, ca
     assert proof.wrong == (make.provider_id(1),)
     assert "disagreed on 1 things" in caplog.text
     assert (await placement.app.prove()).wrong == ()
+
+
+async def test_claims_that_hold_nothing_and_amounts_that_nobody_holds_are_reported(placement, make):
+    await placement.client.put_provider(make.provider_id(1), make.report("h1"))
+    for claim_id in ("empty", "released", "whole"):
+        await placement.client.claim(make.request(), [make.owner(claim_id)], [claim_id])
+    amounts = tables.claim_amounts
+    ghost = {"claim_id": "ghost", "provider_id": make.provider_id(1), "resource_class": "VCPU", "amount": 1}
+
+    def break_it(tx):
+        tx.execute(delete(amounts).where(amounts.c.claim_id == "empty"))
+        tx.execute(update(tables.claims).where(tables.claims.c.claim_id == "released").values(state="released"))
+        tx.execute(insert(amounts).values(ghost))
+
+    await placement.app.database.write(break_it)
+    wrong = (await placement.app.prove()).wrong
+    assert {one for one in wrong if one.startswith("claim:")} == {"claim:empty", "claim:released", "claim:ghost"}
 
 
 async def test_the_index_follows_what_another_process_does(database, make):

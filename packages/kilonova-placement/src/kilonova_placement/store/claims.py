@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, exists, func, or_, select, union, update
 
 from kilonova_placement.model.claims import Claim, ClaimedAmounts, ClaimState, Owner, consumer_of
 from kilonova_placement.store.tables import claim_amounts, claims
@@ -67,10 +67,15 @@ def expired_claims(tx: Connection, now: float, limit: int) -> list[str]:
 
 
 def odd_claims(tx: Connection) -> list[str]:
-    """Live claims that hold nothing, and released ones that hold something: there are none, in one snapshot."""
+    """Live claims that hold nothing, released ones that hold something, and amounts of claims that there are not.
+
+    There are none, in one snapshot.
+    """
     holds = exists().where(claim_amounts.c.claim_id == claims.c.claim_id)
     released = claims.c.state == ClaimState.RELEASED
-    return list(tx.scalars(select(claims.c.claim_id).where(or_(and_(released, holds), and_(~released, ~holds)))))
+    wrong = select(claims.c.claim_id).where(or_(and_(released, holds), and_(~released, ~holds)))
+    is_there = exists().where(claims.c.claim_id == claim_amounts.c.claim_id)
+    return list(tx.scalars(union(wrong, select(claim_amounts.c.claim_id).where(~is_there))))
 
 
 def bind_claim(tx: Connection, claim_id: str) -> None:
