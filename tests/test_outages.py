@@ -24,8 +24,8 @@ def test_a_bus_that_is_away_for_a_while_only_delays(make_cloud: MakeCloud) -> No
     os.kill(nats.pid, signal.SIGSTOP)
     try:
         demo.do(steady, "os-stop")
-        made = demo.create("patient")
         assert demo.show(steady).task_state == "powering-off"
+        made = demo.create("patient")
         assert demo.show(made).status == "BUILD"
         assert {one.id for one in demo.servers()} == {steady.id, made.id}
     finally:
